@@ -1,0 +1,284 @@
+//! How the contract's resources read as JSON: proto field names, words for enums, RFC 3339 for times.
+//!
+//! Every key is always there; what is unknown or unset is `null`. Secrets have no field here, so none can be shown.
+
+use std::collections::BTreeMap;
+
+use prost_types::Timestamp;
+use serde::Serialize;
+
+use crate::{v1, words::Word};
+
+/// [`v1::Integration`] as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct Integration {
+    pub id: String,
+    pub org: String,
+    pub handle: String,
+    pub name: String,
+    pub r#type: String,
+    pub base_url: String,
+    pub direction: Option<&'static str>,
+    pub enabled: bool,
+    pub conflict_strategy: Option<&'static str>,
+    pub rate_limit: u32,
+    pub backoff_multiplier: f64,
+    pub from_email: Option<String>,
+    pub has_token: bool,
+    pub signing_secrets: u32,
+    pub webhook_path: String,
+    pub config_version: i64,
+    pub etag: String,
+    pub create_time: Option<String>,
+    pub update_time: Option<String>,
+}
+
+impl From<v1::Integration> for Integration {
+    fn from(from: v1::Integration) -> Self {
+        Self {
+            direction: from.direction().word(),
+            conflict_strategy: from.conflict_strategy().word(),
+            id: from.id,
+            org: from.org,
+            handle: from.handle,
+            name: from.name,
+            r#type: from.r#type,
+            base_url: from.base_url,
+            enabled: from.enabled,
+            rate_limit: from.rate_limit,
+            backoff_multiplier: from.backoff_multiplier,
+            from_email: known(from.from_email),
+            has_token: from.has_token,
+            signing_secrets: from.signing_secrets,
+            webhook_path: from.webhook_path,
+            config_version: from.config_version,
+            etag: from.etag,
+            create_time: instant(from.create_time),
+            update_time: instant(from.update_time),
+        }
+    }
+}
+
+/// [`v1::ServiceMapping`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct ServiceMapping {
+    pub integration: String,
+    pub service: String,
+    pub incident_type: String,
+    pub is_default: bool,
+    pub create_time: Option<String>,
+}
+
+impl From<v1::ServiceMapping> for ServiceMapping {
+    fn from(from: v1::ServiceMapping) -> Self {
+        Self {
+            integration: from.integration,
+            service: from.service,
+            incident_type: from.incident_type,
+            is_default: from.is_default,
+            create_time: instant(from.create_time),
+        }
+    }
+}
+
+/// [`v1::FieldOwnership`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct FieldOwnership {
+    pub integration: String,
+    pub field: String,
+    pub owner: Option<&'static str>,
+    pub priority: u32,
+    pub enforced: bool,
+    pub is_default: bool,
+}
+
+impl From<v1::FieldOwnership> for FieldOwnership {
+    fn from(from: v1::FieldOwnership) -> Self {
+        Self {
+            owner: from.owner().word(),
+            integration: from.integration,
+            field: from.field,
+            priority: from.priority,
+            enforced: from.enforced,
+            is_default: from.is_default,
+        }
+    }
+}
+
+/// [`v1::Link`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct Link {
+    pub id: String,
+    pub integration: String,
+    pub integration_handle: String,
+    pub incident: String,
+    pub record: Option<String>,
+    pub number: Option<i64>,
+    pub url: Option<String>,
+    pub desired_version: i64,
+    pub applied_version: i64,
+    pub observe_time: Option<String>,
+    pub create_time: Option<String>,
+    pub update_time: Option<String>,
+}
+
+impl From<v1::Link> for Link {
+    fn from(from: v1::Link) -> Self {
+        Self {
+            id: from.id,
+            integration: from.integration,
+            integration_handle: from.integration_handle,
+            incident: from.incident,
+            record: known(from.record),
+            number: number(from.number),
+            url: known(from.url),
+            desired_version: from.desired_version,
+            applied_version: from.applied_version,
+            observe_time: instant(from.observe_time),
+            create_time: instant(from.create_time),
+            update_time: instant(from.update_time),
+        }
+    }
+}
+
+/// [`v1::Incident`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct Incident {
+    pub id: String,
+    pub org: String,
+    pub title: String,
+    pub description: String,
+    pub severity: Option<&'static str>,
+    pub status: Option<&'static str>,
+    pub assigned_to: Option<String>,
+    pub escalation_policy: Option<String>,
+    pub incident_type: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub links: Vec<RecordRef>,
+    pub etag: String,
+    pub create_time: Option<String>,
+    pub update_time: Option<String>,
+}
+
+impl From<v1::Incident> for Incident {
+    fn from(from: v1::Incident) -> Self {
+        Self {
+            severity: from.severity().word(),
+            status: from.status().word(),
+            id: from.id,
+            org: from.org,
+            title: from.title,
+            description: from.description,
+            assigned_to: known(from.assigned_to),
+            escalation_policy: known(from.escalation_policy),
+            incident_type: known(from.incident_type),
+            labels: from.labels.into_iter().collect(),
+            links: from.links.into_iter().map(Into::into).collect(),
+            etag: from.etag,
+            create_time: instant(from.create_time),
+            update_time: instant(from.update_time),
+        }
+    }
+}
+
+/// [`v1::RecordRef`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct RecordRef {
+    pub integration: String,
+    pub record: Option<String>,
+    pub number: Option<i64>,
+    pub url: Option<String>,
+}
+
+impl From<v1::RecordRef> for RecordRef {
+    fn from(from: v1::RecordRef) -> Self {
+        Self {
+            integration: from.integration,
+            record: known(from.record),
+            number: number(from.number),
+            url: known(from.url),
+        }
+    }
+}
+
+/// [`v1::TimelineEntry`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct TimelineEntry {
+    pub id: String,
+    pub incident: String,
+    pub time: Option<String>,
+    pub kind: String,
+    pub text: String,
+    pub side: Option<&'static str>,
+    pub author: Option<String>,
+    pub integration: Option<String>,
+}
+
+impl From<v1::TimelineEntry> for TimelineEntry {
+    fn from(from: v1::TimelineEntry) -> Self {
+        Self {
+            side: from.side().word(),
+            id: from.id,
+            incident: from.incident,
+            time: instant(from.time),
+            kind: from.kind,
+            text: from.text,
+            author: known(from.author),
+            integration: known(from.integration),
+        }
+    }
+}
+
+fn known(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn number(number: i64) -> Option<i64> {
+    (number != 0).then_some(number)
+}
+
+fn instant(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_reads_in_words_and_rfc_3339() {
+        let incident = v1::Incident {
+            id: "inc_1".to_owned(),
+            title: "db down".to_owned(),
+            severity: v1::Severity::Sev1.into(),
+            status: v1::Status::Open.into(),
+            create_time: Some(Timestamp { seconds: 1_767_225_600, nanos: 5_000_000 }),
+            ..Default::default()
+        };
+        let read = serde_json::to_value(Incident::from(incident)).unwrap();
+        assert_eq!(read["severity"], "SEV-1");
+        assert_eq!(read["status"], "open");
+        assert_eq!(read["create_time"], "2026-01-01T00:00:00.005Z");
+        assert_eq!(read["assigned_to"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn an_integration_never_reads_with_its_secrets() {
+        let integration = v1::Integration {
+            credentials: Some(v1::Credentials {
+                token: "u+tokentoken".to_owned(),
+                signing_secret: "secretsecret".to_owned(),
+            }),
+            ..Default::default()
+        };
+        let read = serde_json::to_string(&Integration::from(integration)).unwrap();
+        assert!(!read.contains("tokentoken") && !read.contains("secretsecret"), "{read}");
+    }
+}

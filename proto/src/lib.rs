@@ -1,0 +1,63 @@
+//! The contract with clients: package `tandem.v1` as Rust, its descriptors, and how its resources read as text.
+//!
+//! The `.proto` files are the source; everything in [`v1`] is generated from them. [`words`] and [`json`] are the one
+//! spelling that the command line and the REST API share, so that what one prints the other accepts.
+
+pub mod json;
+pub mod words;
+
+/// Messages, clients and servers of package `tandem.v1`.
+pub mod v1 {
+    tonic::include_proto!("tandem.v1");
+
+    impl std::fmt::Debug for Credentials {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let seen = |secret: &str| if secret.is_empty() { "none" } else { "[redacted]" };
+            f.debug_struct("Credentials")
+                .field("token", &seen(&self.token))
+                .field("signing_secret", &seen(&self.signing_secret))
+                .finish()
+        }
+    }
+}
+
+/// The compiled `.proto` files as one encoded `FileDescriptorSet`, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+#[cfg(test)]
+mod tests {
+    use super::{FILE_DESCRIPTOR_SET, v1};
+    use prost::Message as _;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let integration = v1::Integration {
+            credentials: Some(v1::Credentials {
+                token: "u+tokentoken".to_owned(),
+                signing_secret: String::new(),
+            }),
+            ..Default::default()
+        };
+        let shown = format!("{integration:?}");
+        assert!(!shown.contains("tokentoken"), "{shown}");
+        assert!(shown.contains("[redacted]") && shown.contains("none"), "{shown}");
+    }
+
+    #[test]
+    fn the_descriptors_hold_every_service() {
+        let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let mut services: Vec<&str> =
+            set.file.iter().flat_map(|file| &file.service).map(|service| service.name()).collect();
+        services.sort_unstable();
+        assert_eq!(
+            services,
+            [
+                "IncidentService",
+                "IntegrationService",
+                "LinkService",
+                "OwnershipService",
+                "ServiceMappingService"
+            ]
+        );
+    }
+}

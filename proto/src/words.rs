@@ -1,0 +1,103 @@
+//! How the contract's enums read outside protobuf: the words of the command line, of JSON and of messages.
+//!
+//! Each enum has one table; reading ignores case and takes `_` for `-`, writing gives exactly the table's word. The
+//! unspecified value has no word.
+
+use crate::v1::{ConflictStrategy, Direction, Severity, Side, Status};
+
+/// A closed set of values that people read and write as words.
+pub trait Word: Copy + PartialEq + Sized + 'static {
+    /// Every value and its word, in the order in which they are offered.
+    const WORDS: &'static [(Self, &'static str)];
+
+    /// The word of this value; `None` for the unspecified one.
+    fn word(self) -> Option<&'static str> {
+        Self::WORDS.iter().find(|(value, _)| *value == self).map(|(_, word)| *word)
+    }
+
+    /// The value of this word.
+    fn from_word(word: &str) -> Option<Self> {
+        let word = word.replace('_', "-");
+        Self::WORDS
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(&word))
+            .map(|(value, _)| *value)
+    }
+
+    /// All words, as an error message lists them.
+    fn choices() -> String {
+        let words: Vec<&str> = Self::WORDS.iter().map(|(_, word)| *word).collect();
+        words.join(", ")
+    }
+}
+
+impl Word for Direction {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Inbound, "inbound"),
+        (Self::Outbound, "outbound"),
+        (Self::Bidirectional, "bidirectional"),
+    ];
+}
+
+impl Word for ConflictStrategy {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::LastWriteWins, "last-write-wins"),
+        (Self::OwnershipPriority, "ownership-priority"),
+        (Self::ManualReview, "manual-review"),
+    ];
+}
+
+impl Word for Severity {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Sev1, "SEV-1"),
+        (Self::Sev2, "SEV-2"),
+        (Self::Sev3, "SEV-3"),
+        (Self::Sev4, "SEV-4"),
+    ];
+}
+
+impl Word for Status {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Open, "open"),
+        (Self::Mitigated, "mitigated"),
+        (Self::Resolved, "resolved"),
+        (Self::Closed, "closed"),
+    ];
+}
+
+impl Word for Side {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Platform, "platform"), (Self::External, "external")];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_word_reads_back<W: Word + std::fmt::Debug>(unspecified: W) {
+        for (value, word) in W::WORDS {
+            assert_eq!(W::from_word(word), Some(*value));
+            assert_eq!(value.word(), Some(*word));
+        }
+        assert_eq!(unspecified.word(), None);
+    }
+
+    #[test]
+    fn words_read_back_as_the_value_they_were_written_from() {
+        every_word_reads_back(Direction::Unspecified);
+        every_word_reads_back(ConflictStrategy::Unspecified);
+        every_word_reads_back(Severity::Unspecified);
+        every_word_reads_back(Status::Unspecified);
+        every_word_reads_back(Side::Unspecified);
+    }
+
+    #[test]
+    fn case_and_underscores_do_not_matter_when_reading() {
+        assert_eq!(Severity::from_word("sev_2"), Some(Severity::Sev2));
+        assert_eq!(
+            ConflictStrategy::from_word("LAST_WRITE_WINS"),
+            Some(ConflictStrategy::LastWriteWins)
+        );
+        assert_eq!(Severity::from_word("sev2"), None);
+    }
+}
