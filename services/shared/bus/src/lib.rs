@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Everything that knows NATS, so that nothing else has to.
+//!
+//! [`subjects`] holds the only subject strings, [`topology`] the streams and consumers as data.
+//! [`Bus`] connects and keeps trying; [`Bus::publish`] returns only when JetStream has the message
+//! on disk; [`consume`] takes messages back out; [`config`] follows the configuration snapshots.
+//!
+//! # How to add a subject
+//!
+//! Add its function to [`subjects`], let a stream of [`topology`] hold it, and mention who writes
+//! and who reads it in `services/README.md`.
+
+pub mod config;
+mod connect;
+pub mod consume;
+pub mod publish;
+pub mod subjects;
+pub mod topology;
+
+pub use connect::{Bus, Unavailable};

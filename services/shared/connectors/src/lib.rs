@@ -1,1 +1,3 @@
-//! Placeholder.
+//! External systems behind one interface; PagerDuty is the first.
+
+pub mod pagerduty;

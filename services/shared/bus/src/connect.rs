@@ -1,0 +1,143 @@
+//! The connection: it comes back by itself, and the topology with it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{
+    ConnectOptions, Event,
+    connection::State,
+    jetstream::{self, kv},
+};
+use tokio::sync::watch;
+
+use crate::topology;
+
+/// NATS could not be asked, or did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("nats is not available: {doing}")]
+pub struct Unavailable {
+    /// What was being done.
+    pub doing: &'static str,
+    /// What the client says.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Unavailable {
+    pub(crate) fn because(
+        doing: &'static str,
+    ) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        move |source| Self { doing, source: Some(source) }
+    }
+}
+
+/// How long JetStream may take to say that a message is on disk.
+const ACK_WITHIN: Duration = Duration::from_secs(3);
+
+/// A connection to NATS with JetStream.
+#[derive(Clone)]
+pub struct Bus {
+    pub(crate) client: async_nats::Client,
+    pub(crate) jetstream: jetstream::Context,
+    connections: Arc<watch::Sender<u64>>,
+}
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bus").field("connected", &self.connected()).finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Connects in the background and keeps trying; `name` shows in the server's monitoring.
+    ///
+    /// The URL may carry credentials; they are taken by the client and shown nowhere.
+    pub async fn connect(url: &str, name: &str) -> Result<Self, Unavailable> {
+        let connections = Arc::new(watch::Sender::new(0));
+        let seen = Arc::clone(&connections);
+        let client = ConnectOptions::new()
+            .name(name)
+            .retry_on_initial_connect()
+            .ping_interval(Duration::from_secs(5))
+            .request_timeout(Some(ACK_WITHIN))
+            .reconnect_delay_callback(|attempts| {
+                Duration::from_millis(if attempts < 2 { 50 } else { 250 })
+            })
+            .event_callback(move |event| {
+                let seen = Arc::clone(&seen);
+                async move {
+                    match event {
+                        Event::Connected => seen.send_modify(|count| *count += 1),
+                        other => tracing::debug!(event = %other, "nats connection"),
+                    }
+                }
+            })
+            .connect(url)
+            .await
+            .map_err(Box::from)
+            .map_err(Unavailable::because("connecting"))?;
+        let mut jetstream = jetstream::new(client.clone());
+        jetstream.set_timeout(ACK_WITHIN);
+        Ok(Self { client, jetstream, connections })
+    }
+
+    /// Whether the connection stands at this moment.
+    pub fn connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Counts connections made; changes whenever a new one stands.
+    pub fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    /// Makes sure that every stream and the bucket exist as [`topology`] says.
+    pub async fn ensure_topology(&self) -> Result<(), Unavailable> {
+        for config in topology::streams() {
+            self.jetstream
+                .create_or_update_stream(config)
+                .await
+                .map_err(Box::from)
+                .map_err(Unavailable::because("creating the streams"))?;
+        }
+        self.config_bucket().await?;
+        Ok(())
+    }
+
+    /// Keeps the topology in being: at once, and again after each reconnection. Runs until dropped.
+    pub async fn keep_topology(self) {
+        let mut connections = self.connections();
+        loop {
+            connections.mark_unchanged();
+            match self.ensure_topology().await {
+                Ok(()) => {
+                    if connections.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the topology is not confirmed yet");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+            }
+        }
+    }
+
+    /// Sends what is buffered and closes; for the end of a process.
+    pub async fn drain(&self) {
+        if let Err(error) = self.client.drain().await {
+            tracing::debug!(%error, "nats was already closed");
+        }
+    }
+
+    pub(crate) async fn config_bucket(&self) -> Result<kv::Store, Unavailable> {
+        match self.jetstream.get_key_value(topology::CONFIG).await {
+            Ok(bucket) => Ok(bucket),
+            Err(_) => self
+                .jetstream
+                .create_key_value(topology::config_bucket())
+                .await
+                .map_err(Box::from)
+                .map_err(Unavailable::because("creating the configuration bucket")),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The only subject strings. No input can forge a token or a wildcard: what is not already safe is
+//! escaped by [`token`].
+
+use tandem_domain::{
+    feed::Happening,
+    id::{Connector, IncidentId, IntegrationId, LinkId, Org},
+};
+
+/// Everything that happens, on its way to the reconciler.
+pub const INBOUND: &str = "tandem.in.>";
+/// Everything that is to become of the external sides.
+pub const OUTBOUND: &str = "tandem.out.>";
+/// The public feed.
+pub const FEED: &str = "incidents.v1.>";
+/// What could not be handled.
+pub const DEAD_LETTERS: &str = "tandem.dlq.>";
+
+/// Where an integration's observations and receipts go; `record` is `-` for what concerns none.
+pub fn observed(connector: &Connector, integration: IntegrationId, record: Option<&str>) -> String {
+    let record = record.map_or_else(|| "-".to_owned(), token);
+    format!("tandem.in.{connector}.{integration}.{record}")
+}
+
+/// Where platform edits of an incident go.
+pub fn edited(org: &Org, incident: IncidentId) -> String {
+    format!("tandem.in.platform.{org}.{incident}")
+}
+
+/// Where a link's desired state goes; a newer one replaces an older one that nobody took.
+pub fn state(connector: &Connector, integration: IntegrationId, link: LinkId) -> String {
+    format!("tandem.out.{connector}.{integration}.{link}.state")
+}
+
+/// Where a one-off act on a link's record goes.
+pub fn act(connector: &Connector, integration: IntegrationId, link: LinkId, id: &str) -> String {
+    format!("tandem.out.{connector}.{integration}.{link}.act.{}", token(id))
+}
+
+/// All desired states of an integration.
+pub fn states_of(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.out.{connector}.{integration}.*.state")
+}
+
+/// All acts of an integration.
+pub fn acts_of(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.out.{connector}.{integration}.*.act.*")
+}
+
+/// Where a public event goes.
+pub fn feed(org: &Org, incident: IncidentId, happening: Happening) -> String {
+    format!("incidents.v1.{org}.{incident}.{}", happening.name())
+}
+
+/// All public events of an organisation.
+pub fn feed_of(org: &Org) -> String {
+    format!("incidents.v1.{org}.>")
+}
+
+/// Where an inbound message goes that could not be handled; `source` is an integration or `-`.
+pub fn dead_in(source: Option<IntegrationId>) -> String {
+    format!("tandem.dlq.in.{}", source.map_or_else(|| "-".to_owned(), |id| id.to_string()))
+}
+
+/// Where an outbound message goes that was refused for good.
+pub fn dead_out(integration: IntegrationId) -> String {
+    format!("tandem.dlq.out.{integration}")
+}
+
+/// One subject token out of any text: what is not a letter, digit, `-` or `_` becomes `=` and two
+/// hexadecimal digits per byte, so different texts never meet.
+pub fn token(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => out.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(out, "={byte:02x}")),
+        }
+    }
+    if out.is_empty() { "=".to_owned() } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_can_forge_a_token_or_a_wildcard() {
+        for text in ["", "a.b", "*", ">", "a b", "é", "=2e", "\r\nPUB x"] {
+            let token = token(text);
+            assert!(
+                !token.is_empty() && !token.contains(['.', '*', '>', ' ', '\r', '\n']),
+                "{text:?}"
+            );
+        }
+        assert_ne!(token("=2e"), token("."));
+        assert_eq!(token("Q1T7M4Z0KD82WB"), "Q1T7M4Z0KD82WB");
+    }
+}

@@ -1,0 +1,120 @@
+//! The streams, the bucket and the consumers, as data (design: what is kept where, and how long).
+//!
+//! Each service makes sure of them whenever it (re)connects, so a broker that lost its disk comes
+//! back complete. The sum of `max_bytes` must fit the server's `max_file_store`: 1.5 GiB here.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    consumer::{AckPolicy, pull},
+    kv,
+    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+};
+use tandem_domain::id::{Connector, IntegrationId};
+
+use crate::subjects;
+
+/// Observations, receipts and edits.
+pub const IN: &str = "TANDEM_IN";
+/// Desired states, acts and tasks.
+pub const OUT: &str = "TANDEM_OUT";
+/// The public feed.
+pub const INCIDENTS: &str = "INCIDENTS";
+/// Dead letters.
+pub const DLQ: &str = "TANDEM_DLQ";
+/// The bucket of configuration snapshots.
+pub const CONFIG: &str = "tandem-config";
+
+const DAY: Duration = Duration::from_hours(24);
+const MIB: i64 = 1024 * 1024;
+/// Repeats within this time are recognised by `Nats-Msg-Id`.
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+
+/// Every stream.
+pub fn streams() -> Vec<Config> {
+    let file = |name: &str, subject: &str| Config {
+        name: name.to_owned(),
+        subjects: vec![subject.to_owned()],
+        storage: StorageType::File,
+        num_replicas: 1,
+        duplicate_window: DUPLICATE_WINDOW,
+        ..Config::default()
+    };
+    vec![
+        Config {
+            max_age: 7 * DAY,
+            max_bytes: 512 * MIB,
+            // A full disk must show as a refusal at the door, not as a loss at the other end.
+            discard: DiscardPolicy::New,
+            ..file(IN, subjects::INBOUND)
+        },
+        Config {
+            retention: RetentionPolicy::WorkQueue,
+            max_bytes: 256 * MIB,
+            // A newer desired state replaces an older one that nobody took.
+            max_messages_per_subject: 1,
+            discard: DiscardPolicy::Old,
+            ..file(OUT, subjects::OUTBOUND)
+        },
+        Config {
+            max_age: 30 * DAY,
+            max_bytes: 512 * MIB,
+            discard: DiscardPolicy::Old,
+            ..file(INCIDENTS, subjects::FEED)
+        },
+        Config {
+            max_bytes: 128 * MIB,
+            discard: DiscardPolicy::New,
+            ..file(DLQ, subjects::DEAD_LETTERS)
+        },
+    ]
+}
+
+/// The bucket of configuration snapshots.
+pub fn config_bucket() -> kv::Config {
+    kv::Config {
+        bucket: CONFIG.to_owned(),
+        description: "integrations as the services see them, secrets sealed".to_owned(),
+        history: 1,
+        max_bytes: 64 * MIB,
+        storage: StorageType::File,
+        num_replicas: 1,
+        ..kv::Config::default()
+    }
+}
+
+/// The reconciler's consumer; all its copies share it.
+pub fn reconciler() -> pull::Config {
+    pull::Config {
+        durable_name: Some("reconciler".to_owned()),
+        filter_subject: subjects::INBOUND.to_owned(),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: Duration::from_secs(30),
+        max_ack_pending: 2000,
+        ..pull::Config::default()
+    }
+}
+
+/// An egress consumer of one integration, for desired states.
+pub fn egress_states(connector: &Connector, integration: IntegrationId) -> pull::Config {
+    egress("state", integration, subjects::states_of(connector, integration))
+}
+
+/// An egress consumer of one integration, for acts.
+pub fn egress_acts(connector: &Connector, integration: IntegrationId) -> pull::Config {
+    egress("act", integration, subjects::acts_of(connector, integration))
+}
+
+/// How long the egress may keep a message without a sign of life.
+pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(30);
+
+fn egress(kind: &str, integration: IntegrationId, filter_subject: String) -> pull::Config {
+    pull::Config {
+        durable_name: Some(format!("egress-{kind}-{integration}")),
+        filter_subject,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: EGRESS_ACK_WAIT,
+        max_ack_pending: 10_000,
+        ..pull::Config::default()
+    }
+}

@@ -1,0 +1,279 @@
+//! What happens: observations, receipts and edits, as they travel on `tandem.in.>`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    field::{Field, Value},
+    id::{EditId, IncidentId, IntegrationId, LinkId, NoteId, Org, RecordId},
+    incident::Actor,
+    lens::Foreign,
+};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// An external side told us what it holds.
+    Observation(Box<Observation>),
+    /// The egress reports after a call.
+    Receipt(Receipt),
+    /// Somebody changed something on the platform.
+    Edit(Edit),
+}
+
+/// What an external side holds in a record, as far as one message shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The record.
+    pub record: RecordId,
+    /// The fields that were shown; one that is absent was not observed, which is not "empty".
+    pub fields: BTreeMap<Field, Foreign>,
+    /// The number people call it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// Where people find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The key it was created under, where somebody gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The service it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Foreign>,
+    /// When the record came to be, on the external clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// A note as an external side shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignNote {
+    /// Its id over there.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// Whether the text was cut to fit the message.
+    #[serde(default)]
+    pub trimmed: bool,
+}
+
+/// A webhook, normalised: the state it shows and the change it announces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The integration it came in by.
+    pub integration: IntegrationId,
+    /// The delivery's id, the same on each redelivery.
+    pub delivery: String,
+    /// The event's id, the same over several deliveries.
+    pub event: String,
+    /// What the external side calls the event.
+    pub event_type: String,
+    /// When it happened, on the external clock.
+    pub occurred_at: Timestamp,
+    /// When ingress had it, on our clock.
+    pub arrived: Timestamp,
+    /// Who did it, as far as is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// The record it is about; none for what concerns the account or the connection itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordId>,
+    /// The record's title where only a reference to it was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_title: Option<String>,
+    /// The state it shows, where it shows any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
+    /// The one field whose change it announces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Field>,
+    /// The note it announces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<ForeignNote>,
+    /// A line for the timeline, for what maps to no field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+/// A snapshot read by a call of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Just before the request left, on our clock.
+    pub sent: Timestamp,
+    /// Just after the answer was in, on our clock.
+    pub received: Timestamp,
+    /// What it showed.
+    pub snapshot: Snapshot,
+}
+
+/// What became of one wanted field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It was written.
+    Sent,
+    /// It already held the wanted value.
+    Equal,
+    /// It held something nobody expected, and was left alone.
+    Unexpected,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// A desired state was brought about, as far as each field's fate says.
+    Settled {
+        /// The version.
+        version: u64,
+        /// What the record held before; none when it was created.
+        before: Option<Box<Reading>>,
+        /// What it held after our write; none when nothing was written.
+        after: Option<Box<Reading>>,
+        /// What became of each wanted field.
+        fates: BTreeMap<Field, Fate>,
+    },
+    /// A note was added.
+    Noted {
+        /// The note's id on the platform.
+        note: NoteId,
+        /// Its id over there.
+        foreign: String,
+    },
+    /// The external side refused for good; a dead letter holds the details.
+    Refused {
+        /// The version, where a desired state was refused.
+        version: Option<u64>,
+        /// What the record held before, where it could be read.
+        before: Option<Box<Reading>>,
+        /// Why, in words for people.
+        reason: String,
+    },
+}
+
+/// What the egress reports after it has dealt with one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The same for each report of the same work.
+    pub id: String,
+    /// The integration.
+    pub integration: IntegrationId,
+    /// The link.
+    pub link: LinkId,
+    /// What it came to.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// A change made on the platform side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Its id, the same when it is sent again.
+    pub id: EditId,
+    /// The organisation.
+    pub org: Org,
+    /// The incident.
+    pub incident: IncidentId,
+    /// When its author made it.
+    pub at: Timestamp,
+    /// Who made it.
+    pub author: Actor,
+    /// What it changes.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// What an [`Edit`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Creates the incident.
+    Create {
+        /// Its first values; severity and status have defaults.
+        fields: BTreeMap<Field, Value>,
+        /// What kind of incident it is.
+        #[serde(default)]
+        incident_type: Option<String>,
+        /// Free labels.
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+    },
+    /// Sets fields.
+    Update {
+        /// The fields and their new values.
+        fields: BTreeMap<Field, Value>,
+        /// The revision the author saw; where given and no longer true, the edit is refused.
+        #[serde(default)]
+        revision: Option<u64>,
+    },
+    /// Adds a note.
+    Note {
+        /// The note's id.
+        note: NoteId,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// What the reconciler answers to an edit's author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// It was applied and is stored.
+    Accepted {
+        /// The incident's revision after it.
+        revision: u64,
+    },
+    /// It was not applied.
+    Refused {
+        /// What kind of refusal it is.
+        refusal: Refusal,
+        /// Why, in words for people.
+        message: String,
+    },
+}
+
+/// The kinds of refusal an edit can meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such incident in the organisation.
+    Unknown,
+    /// There is already an incident with that id.
+    Exists,
+    /// The author saw an older revision.
+    Stale,
+    /// A value does not fit its field.
+    Unfit,
+}
+
+impl Event {
+    /// Where its identity is kept unique: an integration, or the platform.
+    pub fn source(&self) -> String {
+        match self {
+            Self::Observation(observation) => observation.integration.to_string(),
+            Self::Receipt(receipt) => format!("receipts-{}", receipt.integration),
+            Self::Edit(edit) => format!("edits-{}", edit.org),
+        }
+    }
+
+    /// The id under which a repeated delivery is recognised.
+    pub fn delivery(&self) -> String {
+        match self {
+            Self::Observation(observation) => observation.delivery.clone(),
+            Self::Receipt(receipt) => receipt.id.clone(),
+            Self::Edit(edit) => edit.id.to_string(),
+        }
+    }
+
+    /// The id under which the same happening is recognised over several deliveries.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Observation(observation) => observation.event.clone(),
+            Self::Receipt(_) | Self::Edit(_) => self.delivery(),
+        }
+    }
+}

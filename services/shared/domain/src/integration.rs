@@ -1,0 +1,137 @@
+//! One configured connection to an external account, as far as the rules need to know it.
+//!
+//! Credentials are not here: they travel sealed beside this, and only the edges open them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    field::Field,
+    id::{Connector, Handle, IntegrationId, Org},
+    incident::Side,
+    lens::Lens,
+};
+
+/// Which way changes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the external side to the platform only.
+    Inbound,
+    /// From the platform to the external side only.
+    Outbound,
+    /// Both ways.
+    Bidirectional,
+}
+
+impl Direction {
+    /// Whether external changes reach the platform.
+    pub const fn inbound(self) -> bool {
+        matches!(self, Self::Inbound | Self::Bidirectional)
+    }
+
+    /// Whether platform changes reach the external side.
+    pub const fn outbound(self) -> bool {
+        matches!(self, Self::Outbound | Self::Bidirectional)
+    }
+}
+
+/// How a field that moved on both sides is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// The later author's time wins; a tie goes to the field's owner.
+    LastWriteWins,
+    /// The field's owner wins.
+    OwnershipPriority,
+}
+
+/// The rules of one field in one integration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldRule {
+    /// How its values correspond.
+    pub lens: Lens,
+    /// Which way this field travels, within the integration's direction.
+    pub direction: Direction,
+    /// The side that wins conflicts under [`Strategy::OwnershipPriority`], and ties.
+    pub owner: Side,
+    /// Among several integrations' claims on a field, the highest number wins.
+    pub priority: u32,
+}
+
+/// Which incidents belong to which of the external side's services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceMapping {
+    /// The external side's id of the service.
+    pub service: String,
+    /// The platform's incident type.
+    pub incident_type: String,
+    /// Whether new incidents of the type are created here when several services carry it.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// One configured connection to one external account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Integration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// The organisation it belongs to.
+    pub org: Org,
+    /// The short name for command lines.
+    pub handle: Handle,
+    /// The name people gave it.
+    pub name: String,
+    /// The kind of external system.
+    pub connector: Connector,
+    /// Where its API is.
+    pub base_url: String,
+    /// Which way changes travel.
+    pub direction: Direction,
+    /// Whether it takes part at all.
+    pub enabled: bool,
+    /// How conflicts are settled.
+    pub strategy: Strategy,
+    /// The email on whose behalf calls are made where no acting person is known.
+    pub from_email: Option<String>,
+    /// The most calls in any minute.
+    pub rate_limit: u32,
+    /// What the waiting time is multiplied with after each failure.
+    pub backoff_multiplier: f64,
+    /// The rules of each field that takes part.
+    pub fields: BTreeMap<Field, FieldRule>,
+    /// The services that take part.
+    pub services: Vec<ServiceMapping>,
+    /// The configuration's version; decisions record it.
+    pub version: u64,
+}
+
+impl Integration {
+    /// Whether the platform's value of `field` is to reach the external side.
+    pub fn writes(&self, field: Field) -> bool {
+        let allowed = |rule: &FieldRule| rule.direction.outbound();
+        self.enabled && self.direction.outbound() && self.fields.get(&field).is_some_and(allowed)
+    }
+
+    /// Whether the external side's value of `field` may change the platform's.
+    pub fn reads(&self, field: Field) -> bool {
+        let allowed = |rule: &FieldRule| rule.direction.inbound();
+        self.enabled && self.direction.inbound() && self.fields.get(&field).is_some_and(allowed)
+    }
+
+    /// The incident type that goes with an external service.
+    pub fn incident_type(&self, service: &str) -> Option<&str> {
+        let mapping = self.services.iter().find(|mapping| mapping.service == service)?;
+        Some(&mapping.incident_type)
+    }
+
+    /// The service in which incidents of a type are created; the default one where there are several.
+    pub fn service_for(&self, incident_type: Option<&str>) -> Option<&str> {
+        let of_type = || {
+            self.services.iter().filter(|mapping| Some(&*mapping.incident_type) == incident_type)
+        };
+        let chosen = of_type().find(|mapping| mapping.default).or_else(|| of_type().next())?;
+        Some(&chosen.service)
+    }
+}

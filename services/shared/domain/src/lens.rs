@@ -1,0 +1,213 @@
+//! Mapping one field between the two sides without losing detail.
+//!
+//! A lens has two directions: [`Lens::get`] shows a platform value as the external side would hold
+//! it, [`Lens::put`] brings an external value back into a platform value. They obey
+//! `put(p, get(p)) = p` (a high-urgency webhook never turns SEV-1 into SEV-2) and
+//! `get(put(p, e)) = e`. A table that breaks them is refused by [`Lens::check`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::{Field, Unfit, Value};
+
+/// A value as an external side holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreign {
+    /// The value itself, an opaque id where the side uses references; `None` is empty.
+    pub value: Value,
+    /// What people call it, where the value is a reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+impl Foreign {
+    /// A plain value.
+    pub fn plain(value: impl Into<String>) -> Self {
+        Self { value: Some(value.into()), label: None }
+    }
+
+    /// The empty value.
+    pub const fn empty() -> Self {
+        Self { value: None, label: None }
+    }
+}
+
+/// How a field's values correspond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "lens", rename_all = "snake_case")]
+pub enum Lens {
+    /// The same text on both sides.
+    Same,
+    /// Named values; several platform values may share one external value.
+    Table {
+        /// The correspondence. Of the rows that share an external value, the one marked `fresh`
+        /// is what that value becomes where the platform holds none of them.
+        rows: Vec<Row>,
+    },
+    /// A reference the external side owns: the platform shows its label; nothing is written back.
+    Reference,
+}
+
+/// One line of a [`Lens::Table`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The platform's value.
+    pub platform: String,
+    /// The external value it is shown as.
+    pub external: String,
+    /// Whether the external value becomes this one on a fresh incident.
+    #[serde(default)]
+    pub fresh: bool,
+}
+
+/// A value that has no counterpart on the other side; a visible problem, never silently dropped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} has no partner in the mapping")]
+pub struct NoPartner {
+    /// The value in question.
+    pub value: String,
+}
+
+/// Why a lens breaks the laws.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unlawful {
+    /// A platform value is not one its field takes.
+    #[error("the mapping holds a value its field does not take")]
+    Unfit(#[source] Unfit),
+    /// A platform value is shown in two ways.
+    #[error("{value:?} is mapped twice")]
+    Ambiguous {
+        /// The platform value with two rows.
+        value: String,
+    },
+    /// An external value has no row, or several, marked fresh.
+    #[error("exactly one row of {value:?} must be marked fresh, not {rows}")]
+    Fresh {
+        /// The external value.
+        value: String,
+        /// How many of its rows are marked.
+        rows: usize,
+    },
+}
+
+impl Lens {
+    /// How the external side would hold a platform value; `Ok(None)` where nothing can be written.
+    pub fn get(&self, platform: Option<&str>) -> Result<Option<Value>, NoPartner> {
+        match self {
+            Self::Same => Ok(Some(platform.map(str::to_owned))),
+            Self::Reference => Ok(None),
+            Self::Table { rows } => {
+                let value = platform.unwrap_or_default();
+                rows.iter()
+                    .find(|row| row.platform == value)
+                    .map(|row| Some(Some(row.external.clone())))
+                    .ok_or_else(|| NoPartner { value: value.to_owned() })
+            }
+        }
+    }
+
+    /// What a platform value becomes when the external side holds `external`.
+    pub fn put(&self, platform: Option<&str>, external: &Foreign) -> Result<Value, NoPartner> {
+        match self {
+            Self::Same => Ok(external.value.clone()),
+            Self::Reference => Ok(external.label.clone().or_else(|| external.value.clone())),
+            Self::Table { rows } => {
+                let value = external.value.as_deref().unwrap_or_default();
+                let of_value = || rows.iter().filter(|row| row.external == value);
+                of_value()
+                    .find(|row| Some(row.platform.as_str()) == platform)
+                    .or_else(|| of_value().find(|row| row.fresh))
+                    .map(|row| Some(row.platform.clone()))
+                    .ok_or_else(|| NoPartner { value: value.to_owned() })
+            }
+        }
+    }
+
+    /// Whether two external values are the same to this lens; labels are only for reading.
+    pub fn same(one: &Foreign, other: &Foreign) -> bool {
+        one.value == other.value
+    }
+
+    /// Refuses a lens that breaks the laws for the values of `field`.
+    pub fn check(&self, field: Field) -> Result<(), Unlawful> {
+        let Self::Table { rows } = self else { return Ok(()) };
+        for row in rows {
+            field.check(Some(&row.platform)).map_err(Unlawful::Unfit)?;
+            if rows.iter().filter(|other| other.platform == row.platform).count() > 1 {
+                return Err(Unlawful::Ambiguous { value: row.platform.clone() });
+            }
+            let fresh = rows.iter().filter(|other| other.external == row.external && other.fresh);
+            match fresh.count() {
+                1 => {}
+                marked => {
+                    return Err(Unlawful::Fresh { value: row.external.clone(), rows: marked });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::field::SEVERITIES;
+
+    fn row(platform: &str, external: &str, fresh: bool) -> Row {
+        Row { platform: platform.to_owned(), external: external.to_owned(), fresh }
+    }
+
+    #[test]
+    fn unlawful_tables_are_refused_with_the_value_named() {
+        let twice =
+            Lens::Table { rows: vec![row("SEV-1", "high", true), row("SEV-1", "low", true)] };
+        assert_eq!(
+            twice.check(Field::Severity),
+            Err(Unlawful::Ambiguous { value: "SEV-1".to_owned() })
+        );
+        let none_fresh = Lens::Table { rows: vec![row("SEV-1", "high", false)] };
+        assert_eq!(
+            none_fresh.check(Field::Severity),
+            Err(Unlawful::Fresh { value: "high".to_owned(), rows: 0 })
+        );
+        let unfit = Lens::Table { rows: vec![row("SEV-7", "high", true)] };
+        assert!(matches!(unfit.check(Field::Severity), Err(Unlawful::Unfit(_))));
+    }
+
+    #[test]
+    fn a_value_without_a_partner_is_named() {
+        let lens = Lens::Table { rows: vec![row("SEV-1", "high", true)] };
+        assert_eq!(lens.get(Some("SEV-4")), Err(NoPartner { value: "SEV-4".to_owned() }));
+        assert!(lens.put(Some("SEV-1"), &Foreign::plain("medium")).is_err());
+    }
+
+    /// Any table over the severities in which each external value has one fresh row.
+    fn lawful() -> impl Strategy<Value = Lens> {
+        prop::collection::vec(0_usize..3, SEVERITIES.len()).prop_map(|groups| {
+            let names = ["high", "low", "none"];
+            let rows = SEVERITIES.iter().zip(&groups).enumerate().map(|(at, (severity, group))| {
+                let first = groups.iter().position(|other| other == group) == Some(at);
+                row(severity, names[*group], first)
+            });
+            Lens::Table { rows: rows.collect() }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_got_puts_back_unchanged(lens in lawful(), at in 0..SEVERITIES.len()) {
+            prop_assert_eq!(lens.check(Field::Severity), Ok(()));
+            let platform = SEVERITIES[at];
+            let shown = Foreign { value: lens.get(Some(platform)).unwrap().unwrap(), label: None };
+            prop_assert_eq!(lens.put(Some(platform), &shown), Ok(Some(platform.to_owned())));
+        }
+
+        #[test]
+        fn what_was_put_is_got_again(lens in lawful(), at in 0..SEVERITIES.len(), to in 0..SEVERITIES.len()) {
+            let external = Foreign { value: lens.get(Some(SEVERITIES[to])).unwrap().unwrap(), label: None };
+            let taken = lens.put(Some(SEVERITIES[at]), &external).unwrap();
+            prop_assert_eq!(lens.get(taken.as_deref()), Ok(Some(external.value)));
+        }
+    }
+}
