@@ -1,0 +1,14 @@
+//! The commands of `cargo dev`, one module each, and how they end.
+
+pub(crate) mod sqlx;
+pub(crate) mod throwaway;
+
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+/// Shows an error with its causes.
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    // A closed standard error leaves the exit code to tell.
+    writeln!(stderr(), "error: {error:#}").ok();
+    ExitCode::FAILURE
+}
