@@ -1,0 +1,115 @@
+//! What can be typed: the options every command takes, and the tree of commands.
+//!
+//! The doc comments here are the help texts. Nothing is decided here beyond what a value may look
+//! like; the server judges the rest, so that every client hears the same answer.
+
+pub(crate) mod incident;
+pub(crate) mod integration;
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use tandem_proto::words::Word;
+
+use self::{incident::IncidentCommand, incident::NoteCommand, integration::IntegrationCommand};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 3 not found, 4 conflict, 5 unavailable, 64 wrong usage.
+
+Defaults of --org and --admin-url may be written to ~/.config/im/config.toml:
+  org = \"acme-corp\"
+  admin_url = \"http://127.0.0.1:50051\"";
+
+/// Incidents on the command line, kept in step with external systems.
+#[derive(Debug, Parser)]
+#[command(name = "im", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where admin listens [default: <http://127.0.0.1:50051>].
+    #[arg(
+        long,
+        global = true,
+        env = "TANDEM_ADMIN_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help = "Where admin listens [default: http://127.0.0.1:50051]"
+    )]
+    pub(crate) admin_url: Option<String>,
+
+    /// The organisation to act in.
+    #[arg(long, global = true, env = "TANDEM_ORG", hide_env_values = true, value_name = "ORG")]
+    pub(crate) org: Option<String>,
+
+    /// How to print.
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+
+    /// The configuration file [default: ~/.config/im/config.toml].
+    #[arg(
+        long,
+        global = true,
+        env = "TANDEM_IM_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs: one value, a list is an array.
+    Json,
+    /// For programs and people.
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Configure the connections to external accounts.
+    #[command(subcommand)]
+    Integration(IntegrationCommand),
+    /// Read and edit incidents.
+    #[command(subcommand)]
+    Incident(IncidentCommand),
+    /// Write notes on incidents.
+    #[command(subcommand)]
+    Note(NoteCommand),
+    /// Print the completion script of a shell.
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Reads one of an enum's words, offers them all in help and completion.
+fn word<W: Word + Send + Sync>() -> impl TypedValueParser<Value = W> {
+    PossibleValuesParser::new(W::WORDS.iter().map(|(_, word)| *word))
+        .try_map(|word| W::from_word(&word).ok_or("not one of the possible values"))
+}
+
+/// Reads `key=value`.
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

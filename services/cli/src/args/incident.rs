@@ -1,0 +1,105 @@
+//! `im incident …` and `im note …`.
+
+use clap::{Args, Subcommand};
+use tandem_proto::v1::{Severity, Status};
+
+use super::{label, word};
+
+/// Commands on incidents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IncidentCommand {
+    /// List incidents, newest first.
+    List {
+        /// Only those in this state; may be repeated.
+        #[arg(long, value_parser = word::<Status>(), ignore_case = true, value_delimiter = ',')]
+        status: Vec<Status>,
+        /// How many at most.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one incident.
+    Get(Which),
+    /// Open an incident.
+    Create {
+        /// What happened, in one line.
+        #[arg(long)]
+        title: String,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// Change an incident.
+    Update {
+        #[command(flatten)]
+        which: Which,
+        /// What happened, in one line.
+        #[arg(long)]
+        title: Option<String>,
+        #[command(flatten)]
+        fields: Fields,
+        /// How far it has come.
+        #[arg(long, value_parser = word::<Status>(), ignore_case = true)]
+        status: Option<Status>,
+        /// Only if it still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
+    },
+    /// Print incidents as they change, until stopped.
+    Watch,
+    /// List what happened to an incident, oldest first.
+    Timeline {
+        #[command(flatten)]
+        which: Which,
+        /// How many entries at most.
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+    },
+    /// Write a note on an incident.
+    Note(NewNote),
+}
+
+/// Commands on notes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NoteCommand {
+    /// Write a note on an incident.
+    Add(NewNote),
+}
+
+/// One incident.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The incident's id (inc_…).
+    #[arg(value_name = "INCIDENT", help = "The incident's id (inc_…)")]
+    pub(crate) incident: String,
+}
+
+/// A note to write.
+#[derive(Debug, Args)]
+pub(crate) struct NewNote {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The note.
+    pub(crate) text: String,
+}
+
+/// The fields that an incident may be created or changed with.
+#[derive(Debug, Args)]
+pub(crate) struct Fields {
+    /// How bad it is.
+    #[arg(long, value_parser = word::<Severity>(), ignore_case = true)]
+    pub(crate) severity: Option<Severity>,
+    /// What is known; empty clears it.
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Who has it, by email; empty clears it.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) assigned_to: Option<String>,
+    /// Whom it goes to next, by the policy's id; empty clears it.
+    #[arg(long, value_name = "ID")]
+    pub(crate) escalation_policy: Option<String>,
+    /// What kind it is; decides the external service.
+    #[arg(long, visible_alias = "incident-type", value_name = "TYPE")]
+    pub(crate) r#type: Option<String>,
+    /// A label; may be repeated, replaces all labels of an existing incident.
+    #[arg(long = "label", value_parser = label, value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<(String, String)>,
+}

@@ -1,0 +1,192 @@
+//! `im integration …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use tandem_proto::v1::{ConflictStrategy, Direction, Side};
+
+use super::word;
+
+/// Commands on integrations; each takes the handle, the id or the exact name of one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IntegrationCommand {
+    /// Create an integration, or change the one that is named.
+    Configure(Box<Configure>),
+    /// List the integrations.
+    List,
+    /// Show one integration.
+    Get(Named),
+    /// Delete an integration: its webhooks are refused from then on.
+    Delete {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// List the incidents of an integration and their counterparts.
+    Links(Named),
+    /// Say which external services stand for which incident types.
+    #[command(subcommand)]
+    ServiceMapping(ServiceMappingCommand),
+    /// Say which side's word counts for which field.
+    #[command(subcommand)]
+    FieldOwnership(FieldOwnershipCommand),
+}
+
+/// One integration.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Handle, id or exact name.
+    pub(crate) integration: String,
+}
+
+/// Options of `im integration configure`.
+#[derive(Debug, Args)]
+pub(crate) struct Configure {
+    /// The integration to change, by handle, id or exact name; without it a new one is created.
+    pub(crate) integration: Option<String>,
+
+    /// The name people read; required for a new one.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Which connector; required for a new one, fixed afterwards.
+    #[arg(long, value_name = "CONNECTOR")]
+    pub(crate) r#type: Option<String>,
+
+    /// Root of the external account's API; required for a new one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// The short name on command lines; made from the name when left out.
+    #[arg(long)]
+    pub(crate) handle: Option<String>,
+
+    /// Which way changes travel.
+    #[arg(long, value_parser = word::<Direction>(), ignore_case = true)]
+    pub(crate) direction: Option<Direction>,
+
+    /// Whether it takes part at all.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) enabled: Option<bool>,
+
+    /// Who wins when both sides changed one field.
+    #[arg(long, value_parser = word::<ConflictStrategy>(), ignore_case = true)]
+    pub(crate) conflict_strategy: Option<ConflictStrategy>,
+
+    /// Outbound calls a minute at most, 1 to 960.
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) rate_limit: Option<u32>,
+
+    /// Factor between two waits after refused calls, 1 or more.
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) backoff_multiplier: Option<f64>,
+
+    /// Whom writes are made for when the acting person is not known there.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) from_email: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) token: TokenSource,
+
+    #[command(flatten)]
+    pub(crate) signing_secret: SigningSecretSource,
+}
+
+/// Where the API token comes from.
+#[derive(Debug, Args)]
+#[group(id = "token-source", multiple = false)]
+pub(crate) struct TokenSource {
+    /// The API token itself: visible to others in the list of processes, prefer the options below.
+    #[arg(long, value_parser = secret, group = "token-source")]
+    pub(crate) token: Option<SecretString>,
+
+    /// Take the API token from this environment variable.
+    #[arg(long, value_name = "VARIABLE", group = "token-source")]
+    pub(crate) token_env: Option<String>,
+
+    /// Take the API token from this file, `-` being standard input.
+    #[arg(long, value_name = "FILE", group = "token-source")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Ask for the API token.
+    #[arg(long, group = "token-source")]
+    pub(crate) token_prompt: bool,
+}
+
+/// Where the signing secret of the webhook comes from.
+#[derive(Debug, Args)]
+#[group(id = "signing-secret-source", multiple = false)]
+pub(crate) struct SigningSecretSource {
+    /// Take the webhook's signing secret from this environment variable.
+    #[arg(long, value_name = "VARIABLE", group = "signing-secret-source")]
+    pub(crate) signing_secret_env: Option<String>,
+
+    /// Take the webhook's signing secret from this file, `-` being standard input.
+    #[arg(long, value_name = "FILE", group = "signing-secret-source")]
+    pub(crate) signing_secret_file: Option<PathBuf>,
+}
+
+/// `im integration service-mapping …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceMappingCommand {
+    /// Map a service to an incident type.
+    Add {
+        #[command(flatten)]
+        named: Named,
+        /// The service's id in the external account.
+        #[arg(long = "pd-service", visible_alias = "service", value_name = "ID")]
+        service: String,
+        /// The incident type on the platform.
+        #[arg(long, value_name = "TYPE")]
+        incident_type: String,
+        /// Create new records here when several services stand for the type, or none does.
+        #[arg(long)]
+        default: bool,
+    },
+    /// List the mappings.
+    List(Named),
+    /// Remove the mapping of a service.
+    Remove {
+        #[command(flatten)]
+        named: Named,
+        /// The service's id in the external account.
+        #[arg(long = "pd-service", visible_alias = "service", value_name = "ID")]
+        service: String,
+        /// Only if it stands for this incident type.
+        #[arg(long, value_name = "TYPE")]
+        incident_type: Option<String>,
+    },
+}
+
+/// `im integration field-ownership …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FieldOwnershipCommand {
+    /// Set the owner of a field.
+    Set {
+        #[command(flatten)]
+        named: Named,
+        /// title, description, severity, status, `assigned_to` or `escalation_policy`
+        #[arg(help = "title, description, severity, status, assigned_to or escalation_policy")]
+        field: String,
+        /// The side whose word counts.
+        #[arg(long, value_parser = word::<Side>(), ignore_case = true)]
+        owner: Side,
+        /// Weight against other integrations' claims on the same incident; the highest wins.
+        #[arg(long, default_value_t = 0)]
+        priority: u32,
+        /// Undo changes by the other side, instead of only letting them lose conflicts.
+        #[arg(long)]
+        enforced: bool,
+    },
+    /// List the owners, the defaults included.
+    List(Named),
+}
+
+// Clap wants a fallible parser; a secret is any text.
+#[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}

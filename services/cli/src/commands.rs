@@ -1,0 +1,65 @@
+//! What each command does: from arguments to requests, from answers to what is shown.
+
+mod field_ownership;
+mod incident;
+mod integration;
+mod service_mapping;
+
+use clap::CommandFactory as _;
+
+use crate::{
+    args::{Cli, Command, incident::NoteCommand},
+    client::Client,
+    config::Config,
+    failure::Failure,
+    show::{self, Show},
+};
+
+/// How many items are asked for at once while a list is gathered.
+const PAGE: i32 = 500;
+
+/// What a command works with.
+#[derive(Debug)]
+struct Context {
+    client: Client,
+    /// The organisation; empty when none is set.
+    org: String,
+    show: Show,
+}
+
+/// Runs one command.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let show = Show::new(cli.global.output);
+    if let Command::Completion { shell } = cli.command {
+        return completion(shell);
+    }
+    let config = Config::load(&cli.global)?;
+    let client = Client::connect(&config.admin_url).await?;
+    let context = Context { client, org: config.org, show };
+    match cli.command {
+        Command::Integration(command) => integration::run(&context, command).await,
+        Command::Incident(command) => incident::run(&context, command).await,
+        Command::Note(NoteCommand::Add(note)) => incident::note(&context, note).await,
+        Command::Completion { shell } => completion(shell),
+    }
+}
+
+fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "im", &mut script);
+    show::print(&script)
+}
+
+impl Context {
+    /// The organisation, for commands that cannot do without.
+    fn org(&self) -> Result<String, Failure> {
+        if self.org.is_empty() {
+            return Err(Failure::Usage(
+                "no organisation: say which with --org, TANDEM_ORG or `org` in \
+                 ~/.config/im/config.toml"
+                    .to_owned(),
+            ));
+        }
+        Ok(self.org.clone())
+    }
+}

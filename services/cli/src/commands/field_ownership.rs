@@ -1,0 +1,35 @@
+//! `im integration field-ownership …`.
+
+use tandem_proto::{json, v1};
+
+use super::Context;
+use crate::{args::integration::FieldOwnershipCommand, failure::Failure};
+
+pub(super) async fn run(context: &Context, command: FieldOwnershipCommand) -> Result<(), Failure> {
+    let org = context.org.clone();
+    match command {
+        FieldOwnershipCommand::Set { named, field, owner, priority, enforced } => {
+            let ownership = v1::FieldOwnership {
+                field,
+                owner: owner.into(),
+                priority,
+                enforced,
+                ..Default::default()
+            };
+            let request = v1::SetFieldOwnershipRequest {
+                org,
+                integration: named.integration,
+                ownership: Some(ownership),
+            };
+            let set = context.client.ownership().set_field_ownership(request).await?;
+            context.show.one(&json::FieldOwnership::from(set.into_inner()))
+        }
+        FieldOwnershipCommand::List(named) => {
+            let request = v1::ListFieldOwnershipRequest { org, integration: named.integration };
+            let all = context.client.ownership().list_field_ownership(request).await?.into_inner();
+            let all: Vec<json::FieldOwnership> =
+                all.ownership.into_iter().map(Into::into).collect();
+            context.show.list(&all)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `im incident …` and `im note …`.
+
+use prost_types::FieldMask;
+use tandem_proto::{json, v1};
+
+use super::{Context, PAGE};
+use crate::{
+    args::incident::{Fields, IncidentCommand, NewNote, Which},
+    failure::Failure,
+    show::{Answered, Watched},
+};
+
+pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(), Failure> {
+    match command {
+        IncidentCommand::List { status, limit } => list(context, &status, limit).await,
+        IncidentCommand::Get(which) => get(context, which).await,
+        IncidentCommand::Create { title, fields } => create(context, title, fields).await,
+        IncidentCommand::Update { which, title, fields, status, etag } => {
+            let (changes, update_mask) = changes(title, fields, status)?;
+            let request = v1::UpdateIncidentRequest {
+                incident: which.incident,
+                changes: Some(changes),
+                update_mask: Some(update_mask),
+                etag: etag.unwrap_or_default(),
+                request_id: String::new(),
+            };
+            let answer = context.client.incidents().update_incident(request).await?.into_inner();
+            answered(context, answer.incident, answer.pending)
+        }
+        IncidentCommand::Watch => watch(context).await,
+        IncidentCommand::Timeline { which, limit } => timeline(context, which, limit).await,
+        IncidentCommand::Note(new) => note(context, new).await,
+    }
+}
+
+/// Writes a note.
+pub(super) async fn note(context: &Context, note: NewNote) -> Result<(), Failure> {
+    let request = v1::AddNoteRequest {
+        incident: note.which.incident,
+        text: note.text,
+        request_id: String::new(),
+    };
+    let answer = context.client.incidents().add_note(request).await?.into_inner();
+    answered(context, answer.incident, answer.pending)
+}
+
+fn answered(
+    context: &Context,
+    incident: Option<v1::Incident>,
+    pending: bool,
+) -> Result<(), Failure> {
+    if pending {
+        eprintln!("note: accepted, but not yet judged; see im incident get");
+    }
+    let incident = json::Incident::from(incident.unwrap_or_default());
+    context.show.one(&Answered { incident, pending })
+}
+
+async fn list(context: &Context, statuses: &[v1::Status], limit: usize) -> Result<(), Failure> {
+    let mut client = context.client.incidents();
+    let mut found: Vec<json::Incident> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListIncidentsRequest {
+            org: context.org.clone(),
+            statuses: statuses.iter().map(|status| (*status).into()).collect(),
+            page_size: page_size(limit, found.len()),
+            page_token,
+        };
+        let page = client.list_incidents(request).await?.into_inner();
+        found.extend(page.incidents.into_iter().map(Into::into));
+        page_token = page.next_page_token;
+        if page_token.is_empty() || found.len() >= limit {
+            found.truncate(limit);
+            return context.show.list(&found);
+        }
+    }
+}
+
+/// As many as are still wanted, but never more than a page.
+fn page_size(limit: usize, have: usize) -> i32 {
+    i32::try_from(limit.saturating_sub(have)).unwrap_or(PAGE).clamp(1, PAGE)
+}
+
+async fn get(context: &Context, which: Which) -> Result<(), Failure> {
+    let request = v1::GetIncidentRequest { incident: which.incident };
+    let incident = context.client.incidents().get_incident(request).await?.into_inner();
+    context.show.one(&json::Incident::from(incident))
+}
+
+async fn create(context: &Context, title: String, fields: Fields) -> Result<(), Failure> {
+    let incident = v1::Incident {
+        org: context.org()?,
+        title,
+        severity: fields.severity.unwrap_or_default().into(),
+        description: fields.description.unwrap_or_default(),
+        assigned_to: fields.assigned_to.unwrap_or_default(),
+        escalation_policy: fields.escalation_policy.unwrap_or_default(),
+        incident_type: fields.r#type.unwrap_or_default(),
+        labels: fields.labels.into_iter().collect(),
+        ..Default::default()
+    };
+    let request = v1::CreateIncidentRequest { incident: Some(incident), request_id: String::new() };
+    let answer = context.client.incidents().create_incident(request).await?.into_inner();
+    answered(context, answer.incident, answer.pending)
+}
+
+/// What was said about an existing incident, and which fields that is.
+fn changes(
+    title: Option<String>,
+    fields: Fields,
+    status: Option<v1::Status>,
+) -> Result<(v1::Incident, FieldMask), Failure> {
+    let said = [
+        ("title", title.is_some()),
+        ("description", fields.description.is_some()),
+        ("severity", fields.severity.is_some()),
+        ("status", status.is_some()),
+        ("assigned_to", fields.assigned_to.is_some()),
+        ("escalation_policy", fields.escalation_policy.is_some()),
+        ("incident_type", fields.r#type.is_some()),
+        ("labels", !fields.labels.is_empty()),
+    ];
+    let paths: Vec<String> =
+        said.into_iter().filter(|(_, is_said)| *is_said).map(|(path, _)| path.to_owned()).collect();
+    if paths.is_empty() {
+        return Err(Failure::Usage(
+            "nothing to change: say what, see im incident update --help".to_owned(),
+        ));
+    }
+    let changes = v1::Incident {
+        title: title.unwrap_or_default(),
+        description: fields.description.unwrap_or_default(),
+        severity: fields.severity.unwrap_or_default().into(),
+        status: status.unwrap_or_default().into(),
+        assigned_to: fields.assigned_to.unwrap_or_default(),
+        escalation_policy: fields.escalation_policy.unwrap_or_default(),
+        incident_type: fields.r#type.unwrap_or_default(),
+        labels: fields.labels.into_iter().collect(),
+        ..Default::default()
+    };
+    Ok((changes, FieldMask { paths }))
+}
+
+async fn watch(context: &Context) -> Result<(), Failure> {
+    let request = v1::WatchIncidentsRequest { org: context.org()? };
+    let mut stream = context.client.incidents().watch_incidents(request).await?.into_inner();
+    while let Some(change) = stream.message().await? {
+        context.show.next(&Watched {
+            event: change.event,
+            sequence: change.sequence,
+            incident: json::Incident::from(change.incident.unwrap_or_default()),
+        })?;
+    }
+    Err(Failure::Refused(Box::new(tonic::Status::unavailable("admin ended the stream"))))
+}
+
+async fn timeline(context: &Context, which: Which, limit: usize) -> Result<(), Failure> {
+    let mut client = context.client.incidents();
+    let mut found: Vec<json::TimelineEntry> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListTimelineRequest {
+            incident: which.incident.clone(),
+            page_size: page_size(limit, found.len()),
+            page_token,
+        };
+        let page = client.list_timeline(request).await?.into_inner();
+        found.extend(page.entries.into_iter().map(Into::into));
+        page_token = page.next_page_token;
+        if page_token.is_empty() || found.len() >= limit {
+            found.truncate(limit);
+            return context.show.list(&found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields() -> Fields {
+        Fields {
+            severity: None,
+            description: None,
+            assigned_to: None,
+            escalation_policy: None,
+            r#type: None,
+            labels: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_empty_text_is_a_change_and_an_absent_one_is_none() {
+        let cleared = Fields { description: Some(String::new()), ..fields() };
+        let (changes, mask) = changes(None, cleared, Some(v1::Status::Resolved)).unwrap();
+        assert_eq!(mask.paths, ["description", "status"]);
+        assert_eq!(changes.status(), v1::Status::Resolved);
+        assert!(matches!(super::changes(None, fields(), None), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn a_page_never_asks_for_more_than_is_wanted() {
+        assert_eq!(page_size(50, 0), 50);
+        assert_eq!(page_size(5000, 4999), 1);
+        assert_eq!(page_size(usize::MAX, 0), PAGE);
+    }
+}
