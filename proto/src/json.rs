@@ -91,7 +91,6 @@ pub struct FieldOwnership {
     pub field: String,
     pub owner: Option<&'static str>,
     pub priority: u32,
-    pub enforced: bool,
     pub is_default: bool,
 }
 
@@ -102,7 +101,6 @@ impl From<v1::FieldOwnership> for FieldOwnership {
             integration: from.integration,
             field: from.field,
             priority: from.priority,
-            enforced: from.enforced,
             is_default: from.is_default,
         }
     }
@@ -121,7 +119,7 @@ pub struct Link {
     pub url: Option<String>,
     pub desired_version: i64,
     pub applied_version: i64,
-    pub observe_time: Option<String>,
+    pub problem: Option<String>,
     pub create_time: Option<String>,
     pub update_time: Option<String>,
 }
@@ -138,7 +136,7 @@ impl From<v1::Link> for Link {
             url: known(from.url),
             desired_version: from.desired_version,
             applied_version: from.applied_version,
-            observe_time: instant(from.observe_time),
+            problem: known(from.problem),
             create_time: instant(from.create_time),
             update_time: instant(from.update_time),
         }

@@ -26,6 +26,12 @@ pub(crate) enum IncidentCommand {
         title: String,
         #[command(flatten)]
         fields: Fields,
+        /// What kind it is; decides the external service.
+        #[arg(long, visible_alias = "incident-type", value_name = "TYPE")]
+        r#type: Option<String>,
+        /// A label; may be repeated.
+        #[arg(long = "label", value_parser = label, value_name = "KEY=VALUE")]
+        labels: Vec<(String, String)>,
     },
     /// Change an incident.
     Update {
@@ -90,16 +96,10 @@ pub(crate) struct Fields {
     /// What is known; empty clears it.
     #[arg(long)]
     pub(crate) description: Option<String>,
-    /// Who has it, by email; empty clears it.
-    #[arg(long, value_name = "EMAIL")]
+    /// Who has it; empty clears it.
+    #[arg(long, value_name = "WHO")]
     pub(crate) assigned_to: Option<String>,
-    /// Whom it goes to next, by the policy's id; empty clears it.
-    #[arg(long, value_name = "ID")]
+    /// Whom it goes to next; empty clears it.
+    #[arg(long, value_name = "POLICY")]
     pub(crate) escalation_policy: Option<String>,
-    /// What kind it is; decides the external service.
-    #[arg(long, visible_alias = "incident-type", value_name = "TYPE")]
-    pub(crate) r#type: Option<String>,
-    /// A label; may be repeated, replaces all labels of an existing incident.
-    #[arg(long = "label", value_parser = label, value_name = "KEY=VALUE")]
-    pub(crate) labels: Vec<(String, String)>,
 }

@@ -142,7 +142,7 @@ pub(crate) enum ServiceMappingCommand {
         /// The incident type on the platform.
         #[arg(long, value_name = "TYPE")]
         incident_type: String,
-        /// Create new records here when several services stand for the type, or none does.
+        /// Create new records here when several services stand for the type.
         #[arg(long)]
         default: bool,
     },
@@ -177,9 +177,6 @@ pub(crate) enum FieldOwnershipCommand {
         /// Weight against other integrations' claims on the same incident; the highest wins.
         #[arg(long, default_value_t = 0)]
         priority: u32,
-        /// Undo changes by the other side, instead of only letting them lose conflicts.
-        #[arg(long)]
-        enforced: bool,
     },
     /// List the owners, the defaults included.
     List(Named),

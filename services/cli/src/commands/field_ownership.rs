@@ -8,14 +8,9 @@ use crate::{args::integration::FieldOwnershipCommand, failure::Failure};
 pub(super) async fn run(context: &Context, command: FieldOwnershipCommand) -> Result<(), Failure> {
     let org = context.org.clone();
     match command {
-        FieldOwnershipCommand::Set { named, field, owner, priority, enforced } => {
-            let ownership = v1::FieldOwnership {
-                field,
-                owner: owner.into(),
-                priority,
-                enforced,
-                ..Default::default()
-            };
+        FieldOwnershipCommand::Set { named, field, owner, priority } => {
+            let ownership =
+                v1::FieldOwnership { field, owner: owner.into(), priority, ..Default::default() };
             let request = v1::SetFieldOwnershipRequest {
                 org,
                 integration: named.integration,

@@ -14,7 +14,10 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
     match command {
         IncidentCommand::List { status, limit } => list(context, &status, limit).await,
         IncidentCommand::Get(which) => get(context, which).await,
-        IncidentCommand::Create { title, fields } => create(context, title, fields).await,
+        IncidentCommand::Create { title, fields, r#type, labels } => {
+            let incident = creation(context.org()?, title, fields, r#type, labels);
+            create(context, incident).await
+        }
         IncidentCommand::Update { which, title, fields, status, etag } => {
             let (changes, update_mask) = changes(title, fields, status)?;
             let request = v1::UpdateIncidentRequest {
@@ -88,18 +91,28 @@ async fn get(context: &Context, which: Which) -> Result<(), Failure> {
     context.show.one(&json::Incident::from(incident))
 }
 
-async fn create(context: &Context, title: String, fields: Fields) -> Result<(), Failure> {
-    let incident = v1::Incident {
-        org: context.org()?,
+/// What a new incident shall be.
+fn creation(
+    org: String,
+    title: String,
+    fields: Fields,
+    incident_type: Option<String>,
+    labels: Vec<(String, String)>,
+) -> v1::Incident {
+    v1::Incident {
+        org,
         title,
         severity: fields.severity.unwrap_or_default().into(),
         description: fields.description.unwrap_or_default(),
         assigned_to: fields.assigned_to.unwrap_or_default(),
         escalation_policy: fields.escalation_policy.unwrap_or_default(),
-        incident_type: fields.r#type.unwrap_or_default(),
-        labels: fields.labels.into_iter().collect(),
+        incident_type: incident_type.unwrap_or_default(),
+        labels: labels.into_iter().collect(),
         ..Default::default()
-    };
+    }
+}
+
+async fn create(context: &Context, incident: v1::Incident) -> Result<(), Failure> {
     let request = v1::CreateIncidentRequest { incident: Some(incident), request_id: String::new() };
     let answer = context.client.incidents().create_incident(request).await?.into_inner();
     answered(context, answer.incident, answer.pending)
@@ -118,8 +131,6 @@ fn changes(
         ("status", status.is_some()),
         ("assigned_to", fields.assigned_to.is_some()),
         ("escalation_policy", fields.escalation_policy.is_some()),
-        ("incident_type", fields.r#type.is_some()),
-        ("labels", !fields.labels.is_empty()),
     ];
     let paths: Vec<String> =
         said.into_iter().filter(|(_, is_said)| *is_said).map(|(path, _)| path.to_owned()).collect();
@@ -135,8 +146,6 @@ fn changes(
         status: status.unwrap_or_default().into(),
         assigned_to: fields.assigned_to.unwrap_or_default(),
         escalation_policy: fields.escalation_policy.unwrap_or_default(),
-        incident_type: fields.r#type.unwrap_or_default(),
-        labels: fields.labels.into_iter().collect(),
         ..Default::default()
     };
     Ok((changes, FieldMask { paths }))
@@ -180,14 +189,7 @@ mod tests {
     use super::*;
 
     fn fields() -> Fields {
-        Fields {
-            severity: None,
-            description: None,
-            assigned_to: None,
-            escalation_policy: None,
-            r#type: None,
-            labels: Vec::new(),
-        }
+        Fields { severity: None, description: None, assigned_to: None, escalation_policy: None }
     }
 
     #[test]

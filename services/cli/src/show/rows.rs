@@ -75,7 +75,7 @@ impl Rows for ServiceMapping {
 }
 
 impl Rows for FieldOwnership {
-    const COLUMNS: &'static [&'static str] = &["field", "owner", "priority", "enforced", "default"];
+    const COLUMNS: &'static [&'static str] = &["field", "owner", "priority", "default"];
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -83,7 +83,6 @@ impl Rows for FieldOwnership {
             ("field", self.field.clone()),
             ("owner", word(self.owner)),
             ("priority", self.priority.to_string()),
-            ("enforced", yes(self.enforced)),
             ("default", yes(self.is_default)),
         ]
     }
@@ -91,7 +90,7 @@ impl Rows for FieldOwnership {
 
 impl Rows for Link {
     const COLUMNS: &'static [&'static str] =
-        &["incident", "record", "number", "in_step", "observed", "url"];
+        &["incident", "record", "number", "in_step", "problem", "url"];
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -104,7 +103,7 @@ impl Rows for Link {
             ("in_step", yes(self.desired_version == self.applied_version)),
             ("desired_version", self.desired_version.to_string()),
             ("applied_version", self.applied_version.to_string()),
-            ("observed", text(self.observe_time.as_ref())),
+            ("problem", text(self.problem.as_ref())),
             ("created", text(self.create_time.as_ref())),
             ("updated", text(self.update_time.as_ref())),
         ]
