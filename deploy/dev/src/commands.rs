@@ -1,7 +1,10 @@
 //! The commands of `cargo dev`, one module each, and how they end.
 
+pub(crate) mod check;
 pub(crate) mod sqlx;
-pub(crate) mod throwaway;
+mod steps;
+pub(crate) mod test;
+mod throwaway;
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;

@@ -18,12 +18,18 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Checks formatting, lints, documentation, dependencies and the `.sqlx` folder.
+    Check,
+    /// Checks, then runs all tests with a NATS and a Postgres of their own.
+    Test(commands::test::Arguments),
     /// Renews the committed `.sqlx` folder from the migrations and the queries.
     Sqlx(commands::sqlx::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Check => commands::check::run(),
+        Command::Test(arguments) => commands::test::run(&arguments),
         Command::Sqlx(arguments) => commands::sqlx::run(&arguments),
     };
     match outcome {

@@ -31,22 +31,26 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let root = workspace::root()?;
+    renew(&workspace::root()?, arguments.check)
+}
+
+/// Renews the folder, or only compares it with what it should be.
+pub(crate) fn renew(root: &Path, check_only: bool) -> anyhow::Result<()> {
     let progress = Progress::detect();
     let folder = throwaway::Folder::new("sqlx")?;
-    let mut postgres = throwaway::postgres(&root, &folder, progress)?;
-    progress.step("applying the migrations", || migrate(&root, &postgres))?;
+    let mut postgres = throwaway::postgres(root, &folder, progress)?;
+    progress.step("applying the migrations", || migrate(root, &postgres))?;
     progress.step("starting it", || postgres.resume())?;
     let made = folder.path().join("queries");
     fs::create_dir(&made)?;
-    describe(&root, &made, &postgres.url())?;
+    describe(root, &made, &postgres.url())?;
     let committed = root.join(".sqlx");
     let difference = compare(&files(&committed)?, &files(&made)?);
     if difference.is_empty() {
         progress.say("✓ .sqlx is up to date");
         return Ok(());
     }
-    if arguments.check {
+    if check_only {
         bail!(".sqlx is stale; run `cargo dev sqlx` and commit it:\n{}", difference.join("\n"));
     }
     replace(&committed, &made)?;
@@ -74,16 +78,20 @@ fn migrate(root: &Path, postgres: &Postgres) -> anyhow::Result<()> {
 
 /// Lets the compiler describe every query into `made`.
 fn describe(root: &Path, made: &Path, url: &str) -> anyhow::Result<()> {
-    // Only a source file that looks changed is compiled, and so described, again.
-    fs::File::options().append(true).open(root.join(SOURCE))?.set_modified(SystemTime::now())?;
+    // Only a source file that looks changed is compiled, and so described, again. Its time is put back afterwards, so
+    // that nothing else is compiled again because of this.
+    let source = fs::File::options().append(true).open(root.join(SOURCE))?;
+    let modified = source.metadata()?.modified()?;
+    source.set_modified(SystemTime::now())?;
     let status = bins::cargo(root)
         .args(["check", "--package", PACKAGE, "--all-targets"])
         .env("SQLX_OFFLINE", "false")
         .env("SQLX_OFFLINE_DIR", made)
         .env("DATABASE_URL", url)
         .stdin(Stdio::null())
-        .status()
-        .context("cargo cannot be run")?;
+        .status();
+    source.set_modified(modified)?;
+    let status = status.context("cargo cannot be run")?;
     ensure!(status.success(), "the queries could not be described (see above)");
     Ok(())
 }
