@@ -159,6 +159,9 @@ pub struct LinkField {
     /// nothing is written to the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Theirs>,
+    /// When the answer to our last write of the field was in, on our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Timestamp>,
 }
 
 /// What was last sent towards the external side.

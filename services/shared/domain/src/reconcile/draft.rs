@@ -1,0 +1,292 @@
+//! The next state while it is being worked out, with everything that follows from the event.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Configs, Effect, Input, NewNote, NoteTrack, State, Step, TimelineEntry, TimelineKind};
+use crate::{
+    decision::{Cause, Decision, Rule},
+    event::{Event, Reply},
+    feed::{FieldChange, Happening, PublicEvent, incident_json},
+    field::{Field, Value},
+    id::{IncidentId, IntegrationId, LinkId, Mint, Org},
+    incident::{Actor, Incident, Owned},
+    integration::Integration,
+    link::Link,
+    outbound::{Act, ActKind, Desired},
+};
+
+/// The mint of an event: the same event always mints the same ids.
+pub(super) fn mint(input: Input<'_>) -> Mint {
+    let seed = format!("{}/{}", input.event.source(), input.event.delivery());
+    Mint::new(input.at, seed.as_bytes())
+}
+
+pub(super) struct Draft<'a> {
+    pub(super) incident: Incident,
+    pub(super) links: Vec<Link>,
+    pub(super) tracks: Vec<NoteTrack>,
+    pub(super) configs: &'a Configs,
+    pub(super) input: Input<'a>,
+    pub(super) mint: Mint,
+    pub(super) desired: Vec<Desired>,
+    pub(super) acts: Vec<Act>,
+    decisions: Vec<Decision>,
+    notes: Vec<NewNote>,
+    timeline: Vec<TimelineEntry>,
+    feed: Vec<(Happening, serde_json::Value)>,
+    changes: Vec<FieldChange>,
+    fresh: bool,
+    revised: bool,
+}
+
+/// A field's new value with what explains it.
+pub(super) struct Ruling {
+    pub(super) field: Field,
+    pub(super) value: Value,
+    pub(super) at: Timestamp,
+    pub(super) by: Actor,
+    pub(super) rule: Rule,
+    pub(super) link: Option<(LinkId, IntegrationId)>,
+    pub(super) external: Value,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn resume(state: State, input: Input<'a>, configs: &'a Configs) -> Self {
+        Self {
+            incident: state.incident,
+            links: state.links,
+            tracks: state.notes,
+            configs,
+            input,
+            mint: mint(input),
+            desired: Vec::new(),
+            acts: Vec::new(),
+            decisions: Vec::new(),
+            notes: Vec::new(),
+            timeline: Vec::new(),
+            feed: Vec::new(),
+            changes: Vec::new(),
+            fresh: false,
+            revised: false,
+        }
+    }
+
+    /// A draft of an incident that does not exist yet.
+    pub(super) fn begin(
+        id: Option<IncidentId>,
+        org: Org,
+        created_at: Timestamp,
+        input: Input<'a>,
+        configs: &'a Configs,
+    ) -> Self {
+        let mut mint = mint(input);
+        let minted = mint.id();
+        let incident = Incident {
+            id: id.unwrap_or(minted),
+            org,
+            fields: BTreeMap::new(),
+            incident_type: None,
+            labels: BTreeMap::new(),
+            revision: 0,
+            sequence: 0,
+            created_at,
+            updated_at: input.at,
+        };
+        let state = State { incident, links: Vec::new(), notes: Vec::new() };
+        Self { mint, fresh: true, ..Self::resume(state, input, configs) }
+    }
+
+    /// Whether the incident comes to be with this event.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    pub(super) fn config(&self, integration: IntegrationId) -> Option<&'a Integration> {
+        self.configs.get(&integration)
+    }
+
+    /// The revision everything this event changes gets.
+    pub(super) fn revise(&mut self) -> u64 {
+        if !self.revised {
+            self.revised = true;
+            self.incident.revision += 1;
+            self.incident.updated_at = self.input.at;
+        }
+        self.incident.revision
+    }
+
+    /// Sets a field and records why. Returns the field's new revision.
+    pub(super) fn set(&mut self, ruling: Ruling) -> u64 {
+        let rev = self.revise();
+        let before = self.incident.value(ruling.field).map(str::to_owned);
+        if self.fresh || before != ruling.value {
+            self.changes.push(FieldChange {
+                field: ruling.field,
+                before: before.clone(),
+                after: ruling.value.clone(),
+                by: ruling.by.clone(),
+            });
+        }
+        let owned = Owned {
+            value: ruling.value.clone(),
+            rev,
+            at: ruling.at,
+            by: ruling.by.clone(),
+        };
+        self.incident.fields.insert(ruling.field, owned);
+        self.decide(before, ruling);
+        rev
+    }
+
+    /// Records why a field keeps its value although the external side holds another one.
+    pub(super) fn keep(&mut self, mut ruling: Ruling) {
+        let before = self.incident.value(ruling.field).map(str::to_owned);
+        ruling.value.clone_from(&before);
+        self.decide(before, ruling);
+    }
+
+    fn decide(&mut self, before: Value, ruling: Ruling) {
+        let (kind, id) = match self.input.event {
+            Event::Observation(observation) => ("webhook", observation.event.clone()),
+            Event::Receipt(receipt) => ("receipt", receipt.id.clone()),
+            Event::Edit(edit) => ("edit", edit.id.to_string()),
+        };
+        let config = ruling.link.and_then(|(_, integration)| self.config(integration));
+        let config_version = config.map(|config| config.version);
+        self.decisions.push(Decision {
+            id: self.mint.id(),
+            incident: self.incident.id,
+            link: ruling.link.map(|(link, _)| link),
+            field: ruling.field,
+            before,
+            after: ruling.value,
+            external: ruling.external,
+            rule: ruling.rule,
+            cause: Cause { kind: kind.to_owned(), id },
+            actor: ruling.by,
+            at: self.input.at,
+            config_version,
+        });
+    }
+
+    pub(super) fn add_note(&mut self, note: NewNote) {
+        self.revise();
+        self.line(note.at, TimelineKind::Noted, note.text.clone(), note.author.clone());
+        let data = serde_json::json!({"note": note.id, "text": note.text, "by": note.author});
+        self.feed.push((Happening::Noted, data));
+        self.notes.push(note);
+    }
+
+    pub(super) fn line(&mut self, at: Timestamp, kind: TimelineKind, text: String, actor: Actor) {
+        self.timeline.push(TimelineEntry { at, kind, text, actor });
+    }
+
+    /// Joins a link to its record, tells so, and issues the notes that waited for it.
+    pub(super) fn join(&mut self, link: LinkId, snapshot: &crate::event::Snapshot, at: Timestamp) {
+        let Some(found) = self.links.iter_mut().find(|other| other.id == link) else { return };
+        found.number = snapshot.number.or(found.number);
+        found.url = snapshot.url.clone().or_else(|| found.url.take());
+        if found.record.is_some() {
+            return;
+        }
+        found.record = Some(snapshot.record.clone());
+        let (integration, number) = (found.integration, found.number);
+        let handle = self.config(integration).map_or("", |config| config.handle.as_str());
+        let number = number.map_or_else(String::new, |number| format!(" (#{number})"));
+        let text = format!("linked to {} in {handle}{number}", snapshot.record);
+        let actor = Actor::unnamed(crate::incident::Side::External);
+        self.line(at, TimelineKind::Linked, text, actor);
+        let data = serde_json::json!({
+            "link": link, "integration": handle, "record": snapshot.record,
+        });
+        self.feed.push((Happening::Linked, data));
+        self.issue_notes();
+    }
+
+    /// Issues the act of every note whose link has a record and whose act was not issued yet.
+    pub(super) fn issue_notes(&mut self) {
+        let Self { tracks, links, acts, configs, .. } = self;
+        for track in tracks.iter_mut().filter(|track| !track.issued && track.foreign.is_none()) {
+            let link = links.iter().find(|link| link.id == track.link);
+            let Some((link, record)) = link.and_then(|link| Some((link, link.record.clone()?)))
+            else {
+                continue;
+            };
+            let open = |config: &Integration| config.enabled && config.direction.outbound();
+            if !configs.get(&link.integration).is_some_and(open) {
+                continue;
+            }
+            track.issued = true;
+            acts.push(Act {
+                link: link.id,
+                integration: link.integration,
+                record,
+                actor: track.author.clone(),
+                kind: ActKind::Note { note: track.note, text: track.text.clone() },
+            });
+        }
+    }
+
+    /// Ends the transition: lines and events for what changed, and the desired state of each link.
+    pub(super) fn finish(mut self, reply: bool) -> Step {
+        self.level();
+        self.tell_changes();
+        let mut feed = Vec::with_capacity(self.feed.len());
+        for (happening, mut data) in std::mem::take(&mut self.feed) {
+            self.incident.sequence += 1;
+            if let Some(data) = data.as_object_mut() {
+                data.insert("incident".to_owned(), incident_json(&self.incident));
+            }
+            feed.push(PublicEvent {
+                org: self.incident.org.clone(),
+                incident: self.incident.id,
+                happening,
+                sequence: self.incident.sequence,
+                at: self.input.at,
+                data,
+            });
+        }
+        let revision = self.incident.revision;
+        Step {
+            state: Some(State {
+                incident: self.incident,
+                links: self.links,
+                notes: self.tracks,
+            }),
+            effect: Effect::Applied,
+            decisions: self.decisions,
+            desired: self.desired,
+            acts: self.acts,
+            notes: self.notes,
+            timeline: self.timeline,
+            feed,
+            reply: reply.then_some(Reply::Accepted { revision }),
+        }
+    }
+
+    fn tell_changes(&mut self) {
+        let changes = std::mem::take(&mut self.changes);
+        if self.fresh {
+            let title = self.incident.value(Field::Title).unwrap_or_default().to_owned();
+            let by = changes.first().map(|change| change.by.clone());
+            let actor = by.unwrap_or_else(|| Actor::unnamed(crate::incident::Side::Platform));
+            let (at, kind) = (self.incident.created_at, TimelineKind::Created);
+            self.timeline.insert(0, TimelineEntry { at, kind, text: title, actor });
+            self.feed.insert(0, (Happening::Created, serde_json::json!({"changes": changes})));
+        } else if !changes.is_empty() {
+            for change in &changes {
+                let at = self.incident.fields.get(&change.field).map_or(self.input.at, |f| f.at);
+                let text = format!(
+                    "{}: {} → {}",
+                    change.field,
+                    change.before.as_deref().unwrap_or("(empty)"),
+                    change.after.as_deref().unwrap_or("(empty)"),
+                );
+                self.line(at, TimelineKind::Changed, text, change.by.clone());
+            }
+            self.feed.push((Happening::Updated, serde_json::json!({"changes": changes})));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Platform edits: they set ours, if they fit and their author saw the present state.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Configs, Effect, Input, NewNote, NoteTrack, State, Step,
+    draft::{Draft, Ruling},
+};
+use crate::{
+    decision::Rule,
+    event::{Change, Edit, Refusal, Reply},
+    field::{Field, TEXT_MAX, Unfit, Value},
+    integration::Integration,
+    link::Link,
+};
+
+/// The longest incident type and label, in characters.
+const WORD_MAX: usize = 256;
+
+pub(super) fn apply(
+    state: Option<State>,
+    input: Input<'_>,
+    edit: &Edit,
+    configs: &Configs,
+) -> Step {
+    let state = state.filter(|state| state.incident.org == edit.org);
+    match (&edit.change, state) {
+        (Change::Create { fields, incident_type, labels }, None) => {
+            let mut fields = fields.clone();
+            fields.entry(Field::Severity).or_insert_with(|| Some("SEV-3".to_owned()));
+            fields.entry(Field::Status).or_insert_with(|| Some("open".to_owned()));
+            fields.entry(Field::Title).or_insert(None);
+            if let Err(message) = check(&fields).and_then(|()| check_words(incident_type, labels)) {
+                return refuse(None, Refusal::Unfit, message);
+            }
+            create(input, edit, &fields, incident_type.as_ref(), labels, configs)
+        }
+        (Change::Create { .. }, Some(state)) => {
+            let message = format!("{} exists already", edit.incident);
+            refuse(Some(state), Refusal::Exists, message)
+        }
+        (_, None) => {
+            let message = format!("there is no incident {} in {}", edit.incident, edit.org);
+            refuse(None, Refusal::Unknown, message)
+        }
+        (Change::Update { fields, revision }, Some(state)) => {
+            let current = state.incident.revision;
+            if let Some(seen) = revision.filter(|seen| *seen != current) {
+                let message = format!(
+                    "the incident is at revision {current}, the edit was made on {seen}: read it again"
+                );
+                return refuse(Some(state), Refusal::Stale, message);
+            }
+            if let Err(message) = check(fields) {
+                return refuse(Some(state), Refusal::Unfit, message);
+            }
+            let mut draft = Draft::resume(state, input, configs);
+            draft.set_all(edit, fields, Rule::Edited);
+            draft.finish(true)
+        }
+        (Change::Note { note, text }, Some(state)) => {
+            if text.trim().is_empty() || text.len() > TEXT_MAX || text.contains('\0') {
+                let message = format!("text: a note has 1 to {TEXT_MAX} bytes and no NUL");
+                return refuse(Some(state), Refusal::Unfit, message);
+            }
+            let mut draft = Draft::resume(state, input, configs);
+            draft.write_note(NewNote {
+                id: *note,
+                text: text.clone(),
+                author: edit.author.clone(),
+                at: edit.at,
+            });
+            draft.finish(true)
+        }
+    }
+}
+
+fn create(
+    input: Input<'_>,
+    edit: &Edit,
+    fields: &BTreeMap<Field, Value>,
+    incident_type: Option<&String>,
+    labels: &BTreeMap<String, String>,
+    configs: &Configs,
+) -> Step {
+    let (id, org) = (Some(edit.incident), edit.org.clone());
+    let mut draft = Draft::begin(id, org, edit.at, input, configs);
+    draft.incident.incident_type = incident_type.cloned();
+    draft.incident.labels.clone_from(labels);
+    draft.set_all(edit, fields, Rule::Created);
+    let takes_part = |config: &&Integration| config.enabled && config.direction.outbound();
+    for config in configs.values().filter(takes_part) {
+        let link = Link::new(draft.mint.id(), draft.incident.id, config.id);
+        draft.links.push(link);
+    }
+    draft.finish(true)
+}
+
+impl Draft<'_> {
+    fn set_all(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>, rule: Rule) {
+        for (field, value) in fields {
+            self.set(Ruling {
+                field: *field,
+                value: value.clone(),
+                at: edit.at,
+                by: edit.author.clone(),
+                rule,
+                link: None,
+                external: None,
+            });
+        }
+    }
+
+    /// Adds a note written on the platform, to be added on every link that takes part.
+    fn write_note(&mut self, note: NewNote) {
+        let outbound = |link: &&Link| {
+            let config = self.configs.get(&link.integration);
+            config.is_some_and(|config| config.enabled && config.direction.outbound())
+        };
+        let tracks: Vec<_> = self.links.iter().filter(outbound).map(|link| link.id).collect();
+        self.tracks.extend(tracks.into_iter().map(|link| NoteTrack {
+            note: note.id,
+            link,
+            text: note.text.clone(),
+            author: note.author.clone(),
+            foreign: None,
+            issued: false,
+        }));
+        self.add_note(note);
+        self.issue_notes();
+    }
+}
+
+fn check(fields: &BTreeMap<Field, Value>) -> Result<(), String> {
+    let check = |(field, value): (&Field, &Value)| field.check(value.as_deref());
+    fields.iter().try_for_each(check).map_err(|unfit: Unfit| unfit.to_string())
+}
+
+fn check_words(
+    incident_type: &Option<String>,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let fits = |word: &str| word.chars().count() <= WORD_MAX && !word.contains('\0');
+    if !incident_type.as_deref().is_none_or(|word| fits(word) && !word.trim().is_empty()) {
+        return Err(format!("incident_type: it has 1 to {WORD_MAX} characters and no NUL"));
+    }
+    match labels.iter().find(|(key, value)| key.is_empty() || !fits(key) || !fits(value)) {
+        Some((key, _)) => {
+            let key: String = key.chars().take(64).collect();
+            Err(format!("labels: {key:?} or its value is empty, too long, or holds a NUL"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn refuse(state: Option<State>, refusal: Refusal, message: String) -> Step {
+    let reply = Some(Reply::Refused { refusal, message });
+    Step { reply, ..Step::without_effect(state, Effect::Refused) }
+}

@@ -1,0 +1,137 @@
+//! Level-triggered: at the end of every transition, where ours and theirs differ, the desired
+//! state says ours. A message is published only if it says something new.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use crate::{
+    event::Event,
+    field::Field,
+    incident::{Incident, Side},
+    integration::Integration,
+    link::{Intent, Link, Published, record_key},
+    outbound::{Create, Desired, Want},
+};
+
+impl Draft<'_> {
+    /// Brings the desired state of each link up to date.
+    pub(super) fn level(&mut self) {
+        let actor = match self.input.event {
+            Event::Edit(edit) => Some(edit.author.clone()),
+            Event::Observation(_) | Event::Receipt(_) => {
+                let by = self.incident.fields.values().max_by_key(|owned| owned.rev);
+                by.map(|owned| owned.by.clone()).filter(|by| by.side == Side::Platform)
+            }
+        };
+        let Self { incident, links, configs, desired, .. } = self;
+        for link in links {
+            let Some(config) = configs.get(&link.integration) else { continue };
+            if !config.enabled || !config.direction.outbound() {
+                continue;
+            }
+            if let Some(next) = next_desired(incident, link, config) {
+                desired.push(Desired { actor: actor.clone(), ..next });
+            }
+        }
+    }
+}
+
+/// The link's next desired state, if it is to be published.
+fn next_desired(incident: &Incident, link: &mut Link, config: &Integration) -> Option<Desired> {
+    let create = match (&link.record, config.service_for(incident.incident_type.as_deref())) {
+        (Some(_), _) => None,
+        (None, Some(service)) => Some(Create {
+            key: record_key(link.id),
+            service: service.to_owned(),
+            description: incident.value(Field::Description).map(str::to_owned),
+        }),
+        (None, None) => {
+            link.problem = Some(match &incident.incident_type {
+                Some(kind) => format!("no service is mapped to the incident type {kind:?}"),
+                None => "the incident has no incident type, so no service is known".to_owned(),
+            });
+            return None;
+        }
+    };
+    let wanted = wanted(incident, link, config);
+    let unsure = link.fields.values().any(|seen| seen.held.is_some()) || wanted.unseen;
+    let outstanding = link.version > link.confirmed;
+    if !(wanted.news || (unsure && !outstanding)) {
+        return None;
+    }
+    link.version += 1;
+    open_intents(incident, link, &wanted.want);
+    link.published = Some(Published { want: wanted.want.clone() });
+    Some(Desired {
+        link: link.id,
+        incident: incident.id,
+        integration: config.id,
+        version: link.version,
+        record: link.record.clone(),
+        create,
+        want: wanted.want,
+        actor: None,
+    })
+}
+
+struct Wanted {
+    want: BTreeMap<Field, Want>,
+    /// Whether a difference is not yet, or not yet so, on its way.
+    news: bool,
+    /// Whether the record exists but a field of it was never seen.
+    unseen: bool,
+}
+
+fn wanted(incident: &Incident, link: &mut Link, config: &Integration) -> Wanted {
+    let mut wanted = Wanted { want: BTreeMap::new(), news: false, unseen: false };
+    for (field, rule) in config.fields.iter().filter(|(field, _)| config.writes(**field)) {
+        let value = match rule.lens.get(incident.value(*field)) {
+            Ok(Some(value)) => value,
+            Ok(None) => continue,
+            Err(error) => {
+                link.problem = Some(format!("{field}: {error}"));
+                continue;
+            }
+        };
+        let seen = link.fields.entry(*field).or_default();
+        if seen.held.is_some() {
+            continue;
+        }
+        if seen.theirs.is_none() && link.record.is_some() {
+            wanted.unseen = true;
+            continue;
+        }
+        let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+        let differs = theirs != Some(&value) || seen.open.iter().any(|open| open.value != value);
+        let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
+        for open in &seen.open {
+            if !expect.contains(&open.value) {
+                expect.push(open.value.clone());
+            }
+        }
+        let sent = link.published.as_ref().and_then(|published| published.want.get(field));
+        let on_its_way = sent.is_some_and(|sent| {
+            sent.value == value && theirs.is_none_or(|theirs| sent.expect.contains(theirs))
+        });
+        wanted.news |= differs && !on_its_way;
+        wanted.want.insert(*field, Want { value, expect });
+    }
+    wanted
+}
+
+/// Opens an intent for each field that is about to be written, or lengthens the open one.
+fn open_intents(incident: &Incident, link: &mut Link, want: &BTreeMap<Field, Want>) {
+    let version = link.version;
+    for (field, want) in want {
+        let seen = link.fields.entry(*field).or_default();
+        let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+        if theirs == Some(&want.value) && seen.open.is_empty() {
+            continue;
+        }
+        let rev = incident.fields.get(field).map_or(0, |owned| owned.rev);
+        match seen.open.last_mut().filter(|last| last.value == want.value) {
+            Some(last) => (last.version, last.rev) = (version, rev),
+            None => seen.open.push(Intent { value: want.value.clone(), rev, version }),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Receipts: what a call saw before and after, and which of our writes it confirms.
+//!
+//! `before` is taken in first, then `after`, then the entries close: one message, one transition.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Configs, Effect, Input, State, Step, draft::Draft, observe::Sight};
+use crate::{
+    event::{Fate, Outcome, Reading, Receipt},
+    field::Field,
+    id::LinkId,
+    incident::{Actor, Side},
+    link::Stamp,
+};
+
+pub(super) fn apply(
+    state: Option<State>,
+    input: Input<'_>,
+    receipt: &Receipt,
+    configs: &Configs,
+) -> Step {
+    let Some(state) = state else {
+        return Step::without_effect(None, Effect::Ignored("the link is gone"));
+    };
+    let mut draft = Draft::resume(state, input, configs);
+    let link = receipt.link;
+    match &receipt.outcome {
+        Outcome::Settled { version, before, after, fates } => {
+            draft.read(link, before.as_deref());
+            draft.read(link, after.as_deref());
+            let written = after.as_ref().map(|after| after.received);
+            draft.settle(link, *version, fates, written);
+        }
+        Outcome::Noted { note, foreign } => {
+            let mut tracks = draft.tracks.iter_mut();
+            let track = tracks.find(|track| track.link == link && track.note == *note);
+            if let Some(track) = track {
+                track.issued = true;
+                track.foreign = Some(foreign.clone());
+            }
+        }
+        Outcome::Refused { version, before, reason } => {
+            draft.read(link, before.as_deref());
+            draft.refused(link, *version, reason);
+        }
+    }
+    draft.finish(false)
+}
+
+impl Draft<'_> {
+    fn read(&mut self, link: LinkId, reading: Option<&Reading>) {
+        let Some(Reading { sent, received, snapshot }) = reading else { return };
+        self.join(link, snapshot, *received);
+        let stamp = Stamp::Read { sent: *sent, received: *received };
+        let actor = Actor::unnamed(Side::External);
+        self.see(&Sight { link, snapshot, stamp, edited: None, actor });
+    }
+
+    /// Closes what a version carried and forgets the wants it fulfilled.
+    fn settle(
+        &mut self,
+        link: LinkId,
+        version: u64,
+        fates: &BTreeMap<Field, Fate>,
+        written: Option<Timestamp>,
+    ) {
+        let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return };
+        for (field, _) in fates.iter().filter(|(_, fate)| **fate == Fate::Sent) {
+            link.fields.entry(*field).or_default().written = written;
+        }
+        let latest = version >= link.confirmed;
+        link.confirmed = link.confirmed.max(version);
+        for seen in link.fields.values_mut() {
+            seen.open.retain(|intent| intent.version > version);
+        }
+        if !latest || version < link.version {
+            return;
+        }
+        let mut problem = None;
+        if let Some(published) = &mut link.published {
+            published.want.retain(|field, want| {
+                let seen = link.fields.get(field).and_then(|seen| seen.theirs.as_ref());
+                let holds = seen.is_some_and(|theirs| theirs.value.value == want.value);
+                if fates.get(field) == Some(&Fate::Sent) && !holds {
+                    problem = Some(format!(
+                        "{field}: the external side accepted {:?} and does not hold it",
+                        want.value.as_deref().unwrap_or_default()
+                    ));
+                }
+                !holds
+            });
+        }
+        link.problem = problem;
+    }
+
+    /// A refusal for good: nothing is tried again until something else is wanted.
+    fn refused(&mut self, link: LinkId, version: Option<u64>, reason: &str) {
+        let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return };
+        link.problem = Some(reason.to_owned());
+        if let Some(version) = version {
+            link.confirmed = link.confirmed.max(version);
+            for seen in link.fields.values_mut() {
+                seen.open.retain(|intent| intent.version > version);
+            }
+        }
+    }
+}
