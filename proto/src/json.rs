@@ -68,7 +68,6 @@ pub struct ServiceMapping {
     pub service: String,
     pub incident_type: String,
     pub is_default: bool,
-    pub create_time: Option<String>,
 }
 
 impl From<v1::ServiceMapping> for ServiceMapping {
@@ -78,7 +77,6 @@ impl From<v1::ServiceMapping> for ServiceMapping {
             service: from.service,
             incident_type: from.incident_type,
             is_default: from.is_default,
-            create_time: instant(from.create_time),
         }
     }
 }

@@ -10,9 +10,12 @@ use super::{label, word};
 pub(crate) enum IncidentCommand {
     /// List incidents, newest first.
     List {
-        /// Only those in this state; may be repeated.
-        #[arg(long, value_parser = word::<Status>(), ignore_case = true, value_delimiter = ',')]
-        status: Vec<Status>,
+        /// Only those in this state.
+        #[arg(long, value_parser = word::<Status>(), ignore_case = true)]
+        status: Option<Status>,
+        /// Only those of this severity.
+        #[arg(long, value_parser = word::<Severity>(), ignore_case = true)]
+        severity: Option<Severity>,
         /// How many at most.
         #[arg(long, default_value_t = 50)]
         limit: usize,

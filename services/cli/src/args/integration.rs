@@ -100,7 +100,7 @@ pub(crate) struct Configure {
 #[group(id = "token-source", multiple = false)]
 pub(crate) struct TokenSource {
     /// The API token itself: visible to others in the list of processes, prefer the options below.
-    #[arg(long, value_parser = secret, group = "token-source")]
+    #[arg(long, group = "token-source")]
     pub(crate) token: Option<SecretString>,
 
     /// Take the API token from this environment variable.
@@ -180,10 +180,4 @@ pub(crate) enum FieldOwnershipCommand {
     },
     /// List the owners, the defaults included.
     List(Named),
-}
-
-// Clap wants a fallible parser; a secret is any text.
-#[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(SecretString::from(text))
 }

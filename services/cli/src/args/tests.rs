@@ -24,7 +24,7 @@ im integration service-mapping remove prod-pd --pd-service P123ABC --incident-ty
 im integration field-ownership set prod-pd title --owner platform --priority 10
 im integration field-ownership list prod-pd
 im incident list --status open --limit 10
-im incident list --status open,mitigated
+im incident list --status mitigated --severity SEV-1
 im incident get inc_1
 im incident create --title "db down" --severity SEV-2 --description d --type infrastructure --label team=pay
 im incident update inc_1 --title t --severity sev-1 --status resolved --description "" --assigned-to a@b.test

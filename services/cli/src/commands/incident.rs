@@ -12,7 +12,15 @@ use crate::{
 
 pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(), Failure> {
     match command {
-        IncidentCommand::List { status, limit } => list(context, &status, limit).await,
+        IncidentCommand::List { status, severity, limit } => {
+            let request = v1::ListIncidentsRequest {
+                org: context.org()?,
+                status: status.unwrap_or_default().into(),
+                severity: severity.unwrap_or_default().into(),
+                ..Default::default()
+            };
+            list(context, request, limit).await
+        }
         IncidentCommand::Get(which) => get(context, which).await,
         IncidentCommand::Create { title, fields, r#type, labels } => {
             let incident = creation(context.org()?, title, fields, r#type, labels);
@@ -21,6 +29,7 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
         IncidentCommand::Update { which, title, fields, status, etag } => {
             let (changes, update_mask) = changes(title, fields, status)?;
             let request = v1::UpdateIncidentRequest {
+                org: context.org()?,
                 incident: which.incident,
                 changes: Some(changes),
                 update_mask: Some(update_mask),
@@ -39,6 +48,7 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
 /// Writes a note.
 pub(super) async fn note(context: &Context, note: NewNote) -> Result<(), Failure> {
     let request = v1::AddNoteRequest {
+        org: context.org()?,
         incident: note.which.incident,
         text: note.text,
         request_id: String::new(),
@@ -59,21 +69,19 @@ fn answered(
     context.show.one(&Answered { incident, pending })
 }
 
-async fn list(context: &Context, statuses: &[v1::Status], limit: usize) -> Result<(), Failure> {
+async fn list(
+    context: &Context,
+    mut request: v1::ListIncidentsRequest,
+    limit: usize,
+) -> Result<(), Failure> {
     let mut client = context.client.incidents();
     let mut found: Vec<json::Incident> = Vec::new();
-    let mut page_token = String::new();
     loop {
-        let request = v1::ListIncidentsRequest {
-            org: context.org.clone(),
-            statuses: statuses.iter().map(|status| (*status).into()).collect(),
-            page_size: page_size(limit, found.len()),
-            page_token,
-        };
-        let page = client.list_incidents(request).await?.into_inner();
+        request.page_size = page_size(limit, found.len());
+        let page = client.list_incidents(request.clone()).await?.into_inner();
         found.extend(page.incidents.into_iter().map(Into::into));
-        page_token = page.next_page_token;
-        if page_token.is_empty() || found.len() >= limit {
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || found.len() >= limit {
             found.truncate(limit);
             return context.show.list(&found);
         }
@@ -86,7 +94,7 @@ fn page_size(limit: usize, have: usize) -> i32 {
 }
 
 async fn get(context: &Context, which: Which) -> Result<(), Failure> {
-    let request = v1::GetIncidentRequest { incident: which.incident };
+    let request = v1::GetIncidentRequest { org: context.org()?, incident: which.incident };
     let incident = context.client.incidents().get_incident(request).await?.into_inner();
     context.show.one(&json::Incident::from(incident))
 }
@@ -170,6 +178,7 @@ async fn timeline(context: &Context, which: Which, limit: usize) -> Result<(), F
     let mut page_token = String::new();
     loop {
         let request = v1::ListTimelineRequest {
+            org: context.org()?,
             incident: which.incident.clone(),
             page_size: page_size(limit, found.len()),
             page_token,

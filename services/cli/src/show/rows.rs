@@ -61,7 +61,7 @@ impl Rows for Integration {
 }
 
 impl Rows for ServiceMapping {
-    const COLUMNS: &'static [&'static str] = &["service", "incident_type", "default", "created"];
+    const COLUMNS: &'static [&'static str] = &["service", "incident_type", "default"];
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -69,7 +69,6 @@ impl Rows for ServiceMapping {
             ("service", self.service.clone()),
             ("incident_type", self.incident_type.clone()),
             ("default", yes(self.is_default)),
-            ("created", text(self.create_time.as_ref())),
         ]
     }
 }
