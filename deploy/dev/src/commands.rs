@@ -1,10 +1,13 @@
 //! The commands of `cargo dev`, one module each, and how they end.
 
 pub(crate) mod check;
+pub(crate) mod im;
 pub(crate) mod sqlx;
-mod steps;
+pub(crate) mod steps;
 pub(crate) mod test;
 mod throwaway;
+pub(crate) mod told;
+pub(crate) mod up;
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;

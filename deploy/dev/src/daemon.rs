@@ -3,7 +3,8 @@
 //! What always holds: a start that returns `Ok` has been seen ready; one that fails says why with the end of the log;
 //! a handle that is dropped leaves no process behind.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
@@ -32,7 +33,7 @@ pub struct Recipe {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// What is added to the inherited environment.
+    /// What is added to the inherited environment, which comes without any settings of Tandem's.
     pub env: Vec<(String, String)>,
     /// The file that takes standard output and standard error; appended to.
     pub log: PathBuf,
@@ -128,25 +129,32 @@ impl Daemon {
     pub fn start(
         &mut self,
         within: Duration,
-        mut ready: impl FnMut(&Self) -> bool,
+        ready: impl FnMut(&Self) -> bool,
     ) -> Result<(), DaemonError> {
         if self.is_running() {
             return Ok(());
         }
         self.spawn()?;
+        self.wait_until(within, ready)
+    }
+
+    /// Waits until `ready` says so; a process that is not ready in time is killed.
+    pub fn wait_until(
+        &mut self,
+        within: Duration,
+        mut ready: impl FnMut(&Self) -> bool,
+    ) -> Result<(), DaemonError> {
         let deadline = Instant::now() + within;
         while !ready(self) {
+            let (name, log) = (self.recipe.name.clone(), self.recipe.log.clone());
             if let Some(status) = self.exit_status() {
                 self.child = None;
-                let tail = self.log_tail();
-                let (name, log) = (self.recipe.name.clone(), self.recipe.log.clone());
-                return Err(DaemonError::Died { name, status, log, tail });
+                return Err(DaemonError::Died { name, status, log, tail: self.log_tail() });
             }
             if Instant::now() >= deadline {
-                let (name, log) = (self.recipe.name.clone(), self.recipe.log.clone());
-                let tail = self.log_tail();
+                let (seconds, tail) = (within.as_secs(), self.log_tail());
                 self.kill9()?;
-                return Err(DaemonError::NotReady { name, seconds: within.as_secs(), log, tail });
+                return Err(DaemonError::NotReady { name, seconds, log, tail });
             }
             thread::sleep(POLL);
         }
@@ -198,10 +206,15 @@ impl Daemon {
         self.child.as_mut().and_then(|child| child.try_wait().ok().flatten())
     }
 
-    fn spawn(&mut self) -> Result<(), DaemonError> {
+    /// Starts it without waiting for anything.
+    pub fn spawn(&mut self) -> Result<(), DaemonError> {
         let spawned = self.open_log().and_then(|log| {
             let mut command = Command::new(&self.recipe.program);
-            command.args(&self.recipe.args).envs(self.recipe.env.iter().map(|(k, v)| (k, v)));
+            command.args(&self.recipe.args);
+            for name in env::vars_os().map(|(name, _)| name).filter(|name| is_setting(name)) {
+                command.env_remove(name);
+            }
+            command.envs(self.recipe.env.iter().map(|(name, value)| (name, value)));
             command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
             if let Some(id) = self.recipe.run_as {
                 command.uid(id).gid(id);
@@ -225,6 +238,12 @@ impl Daemon {
         self.log_from = log.metadata()?.len();
         Ok(log)
     }
+}
+
+/// Settings of ours that happen to be in the environment are not meant for what is started here.
+fn is_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("TANDEM_") || name == "NATS_URL" || name == "DATABASE_URL"
 }
 
 impl Drop for Daemon {

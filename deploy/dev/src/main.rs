@@ -3,6 +3,7 @@
 //! This file knows the commands and nothing else; each lives in its own module under `commands`.
 
 mod commands;
+mod stack;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Starts everything and watches over it until Ctrl-C.
+    Up(commands::up::Arguments),
+    /// Stops what `up --detach` has started.
+    Down,
+    /// Prints where everything is, as exports for a shell.
+    Env,
+    /// Runs the command line client against what is up.
+    Im(commands::im::Arguments),
     /// Checks formatting, lints, documentation, dependencies and the `.sqlx` folder.
     Check,
     /// Checks, then runs all tests with a NATS and a Postgres of their own.
@@ -28,6 +37,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Up(arguments) => commands::up::run(&arguments),
+        Command::Down => commands::up::down(),
+        Command::Env => commands::told::env(),
+        Command::Im(arguments) => commands::im::run(&arguments),
         Command::Check => commands::check::run(),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Sqlx(arguments) => commands::sqlx::run(&arguments),

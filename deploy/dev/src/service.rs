@@ -109,13 +109,19 @@ impl Service {
 
     /// Starts it again with the same settings and waits until it is ready; does nothing when it runs.
     pub fn resume(&mut self) -> Result<(), DaemonError> {
-        let url = self.ready_url.clone();
-        self.daemon.start(self.within, |_| url.as_deref().is_none_or(http::is_ok))
+        self.resume_unready()?;
+        self.wait_ready()
     }
 
-    /// Starts it again without waiting for readiness, to see how it copes with something missing.
+    /// Waits until it answers as ready.
+    pub fn wait_ready(&mut self) -> Result<(), DaemonError> {
+        let url = self.ready_url.clone();
+        self.daemon.wait_until(self.within, |_| url.as_deref().is_none_or(http::is_ok))
+    }
+
+    /// Starts it again without waiting for readiness; does nothing when it runs.
     pub fn resume_unready(&mut self) -> Result<(), DaemonError> {
-        self.daemon.start(self.within, |_| true)
+        if self.daemon.is_running() { Ok(()) } else { self.daemon.spawn() }
     }
 
     /// Stops and starts it.

@@ -17,6 +17,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How often a child and the signals are looked at.
 const POLL: Duration = Duration::from_millis(50);
+/// How long a child may take to end once it was told to.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The wish to end, as told by signals.
 #[derive(Clone)]
@@ -27,8 +29,6 @@ impl Signals {
     pub(crate) fn take_over() -> anyhow::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // The second one ends the process the hard way.
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))?;
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
         Ok(Self(asked))
@@ -40,18 +40,22 @@ impl Signals {
     }
 }
 
-/// Waits for a child; passes on the wish to end.
+/// Waits for a child; passes on the wish to end, and ends the child when it does not follow.
 fn wait(child: &mut Child, signals: &Signals) -> anyhow::Result<ExitStatus> {
-    let mut told = false;
+    let mut told: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if signals.asked() && !told {
-            told = true;
-            if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                kill_process(pid, Signal::TERM).ok();
+        match told {
+            None if signals.asked() => {
+                told = Some(Instant::now());
+                if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                    kill_process(pid, Signal::TERM).ok();
+                }
             }
+            Some(at) if at.elapsed() > GRACE => child.kill()?,
+            _ => {}
         }
         thread::sleep(POLL);
     }
