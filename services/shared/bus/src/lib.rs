@@ -12,6 +12,7 @@
 pub mod config;
 mod connect;
 pub mod consume;
+mod listen;
 pub mod publish;
 pub mod subjects;
 pub mod topology;

@@ -129,12 +129,8 @@ impl<'a> Draft<'a> {
                 by: ruling.by.clone(),
             });
         }
-        let owned = Owned {
-            value: ruling.value.clone(),
-            rev,
-            at: ruling.at,
-            by: ruling.by.clone(),
-        };
+        let owned =
+            Owned { value: ruling.value.clone(), rev, at: ruling.at, by: ruling.by.clone() };
         self.incident.fields.insert(ruling.field, owned);
         self.decide(before, ruling);
         rev
@@ -250,11 +246,7 @@ impl<'a> Draft<'a> {
         }
         let revision = self.incident.revision;
         Step {
-            state: Some(State {
-                incident: self.incident,
-                links: self.links,
-                notes: self.tracks,
-            }),
+            state: Some(State { incident: self.incident, links: self.links, notes: self.tracks }),
             effect: Effect::Applied,
             decisions: self.decisions,
             desired: self.desired,

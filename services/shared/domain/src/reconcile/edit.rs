@@ -30,7 +30,9 @@ pub(super) fn apply(
             fields.entry(Field::Severity).or_insert_with(|| Some("SEV-3".to_owned()));
             fields.entry(Field::Status).or_insert_with(|| Some("open".to_owned()));
             fields.entry(Field::Title).or_insert(None);
-            if let Err(message) = check(&fields).and_then(|()| check_words(incident_type, labels)) {
+            if let Err(message) =
+                check(&fields).and_then(|()| check_words(incident_type.as_ref(), labels))
+            {
                 return refuse(None, Refusal::Unfit, message);
             }
             create(input, edit, &fields, incident_type.as_ref(), labels, configs)
@@ -137,11 +139,11 @@ fn check(fields: &BTreeMap<Field, Value>) -> Result<(), String> {
 }
 
 fn check_words(
-    incident_type: &Option<String>,
+    incident_type: Option<&String>,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), String> {
     let fits = |word: &str| word.chars().count() <= WORD_MAX && !word.contains('\0');
-    if !incident_type.as_deref().is_none_or(|word| fits(word) && !word.trim().is_empty()) {
+    if !incident_type.is_none_or(|word| fits(word) && !word.trim().is_empty()) {
         return Err(format!("incident_type: it has 1 to {WORD_MAX} characters and no NUL"));
     }
     match labels.iter().find(|(key, value)| key.is_empty() || !fits(key) || !fits(value)) {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::{NewNote, NoteTrack, draft::Draft};
-use crate::{event::ForeignNote, id::LinkId, incident::Actor, integration::Integration, link::Link};
+use crate::{
+    event::ForeignNote, id::LinkId, incident::Actor, integration::Integration, link::Link,
+};
 
 impl Draft<'_> {
     /// Takes in a note that was seen on `link`. One of ours is known by its id, or, when its

@@ -236,7 +236,8 @@ impl Draft<'_> {
         }
         let (link, by) = (Some((link.id, link.integration)), sight.actor.clone());
         let external = value.value.clone();
-        let ruling = |value, rule| Ruling { field, value, at: written.hi, by, rule, link, external };
+        let ruling =
+            |value, rule| Ruling { field, value, at: written.hi, by, rule, link, external };
         match taken {
             None => self.keep(ruling(None, Rule::NoPartner)),
             Some(_) if !theirs_win => self.keep(ruling(None, reason)),
@@ -301,12 +302,7 @@ const fn earliest(stamp: &Stamp) -> Timestamp {
 }
 
 /// Who wins a field that moved on both sides: whether theirs does, and by which rule.
-fn contest(
-    strategy: Strategy,
-    owner: Side,
-    ours: &Owned,
-    written: &Authorship,
-) -> (bool, Rule) {
+fn contest(strategy: Strategy, owner: Side, ours: &Owned, written: &Authorship) -> (bool, Rule) {
     match strategy {
         Strategy::LastWriteWins if ours.at > written.hi => (false, Rule::LaterWins),
         Strategy::LastWriteWins if ours.at < written.lo => (true, Rule::LaterWins),

@@ -1,0 +1,132 @@
+//! What each link's external side should hold: one row per link, the newest version only.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use tandem_domain::{id::LinkId, outbound::Desired};
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    rows::{Place, batch, bigint},
+};
+
+/// A desired state with where it goes.
+#[derive(Debug, Clone)]
+pub struct Addressed<'a> {
+    /// The subject.
+    pub subject: String,
+    /// The desired state.
+    pub desired: &'a Desired,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    link: Uuid,
+    subject: &'a str,
+    version: i64,
+    body: &'a Desired,
+    traceparent: Option<&'a str>,
+}
+
+/// Writes desired states; of one link, the newest of the batch only.
+pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
+    let row = |state: &Addressed<'_>| {
+        serde_json::to_value(Row {
+            link: state.desired.link.uuid(),
+            subject: &state.subject,
+            version: bigint(state.desired.version),
+            body: state.desired,
+            traceparent: state.traceparent.as_deref(),
+        })
+    };
+    let rows: Vec<_> =
+        states.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    sqlx::query!(
+        r#"
+        insert into desired (link, subject, version, body, traceparent)
+        select distinct on (link) link, subject, version, body, traceparent
+        from jsonb_populate_recordset(null::desired, $1)
+        order by link, version desc
+        on conflict (link) do update set
+            subject = excluded.subject,
+            version = excluded.version,
+            body = excluded.body,
+            traceparent = excluded.traceparent
+        "#,
+        batch(&rows)?
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("writing desired states"))?;
+    Ok(())
+}
+
+/// A desired state that waits to be published.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The link.
+    pub link: LinkId,
+    /// Where it goes.
+    pub subject: String,
+    /// Its version.
+    pub version: u64,
+    /// The message.
+    pub body: serde_json::Value,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// Takes desired states that wait to be published and keeps other copies off them until the
+/// transaction ends, so that an older version can never overtake a newer one.
+pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select link, subject, version, body, traceparent
+        from desired
+        where published < version
+        limit $1
+        for update skip locked
+        "#,
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("taking desired states"))?;
+    rows.into_iter()
+        .map(|row| {
+            let place = Place { table: "desired", row: row.link };
+            Ok(Waiting {
+                link: LinkId::from_uuid(row.link),
+                subject: row.subject,
+                version: place.count("version", row.version)?,
+                body: row.body,
+                traceparent: row.traceparent,
+            })
+        })
+        .collect()
+}
+
+/// Marks versions as published.
+pub async fn mark_published(
+    conn: &mut PgConnection,
+    published: &[(LinkId, u64)],
+) -> Result<(), StoreError> {
+    let links: Vec<Uuid> = published.iter().map(|(link, _)| link.uuid()).collect();
+    let versions: Vec<i64> = published.iter().map(|(_, version)| bigint(*version)).collect();
+    sqlx::query!(
+        r#"
+        update desired
+        set published = sent.version
+        from unnest($1::uuid[], $2::bigint[]) as sent (link, version)
+        where desired.link = sent.link
+        "#,
+        &links,
+        &versions
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("marking desired states as published"))?;
+    Ok(())
+}

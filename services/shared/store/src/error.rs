@@ -1,0 +1,80 @@
+//! What can go wrong with stored values, named by what failed.
+
+use uuid::Uuid;
+
+/// A statement failed, or a stored value could not be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres is away, or refused.
+    #[error("postgres did not answer as it should: {doing}")]
+    Postgres {
+        /// What was being done.
+        doing: &'static str,
+        /// What the driver says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A migration failed.
+    #[error("the schema could not be migrated")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The schema is older than this program needs.
+    #[error(
+        "the schema is at version {found}, this program needs {needed}: run `tandem-admin migrate`"
+    )]
+    OldSchema {
+        /// The newest migration that was applied.
+        found: i64,
+        /// The newest one this program was built with.
+        needed: i64,
+    },
+    /// A stored value is not what its column promises.
+    #[error("{table} {row}: the stored {column} cannot be understood")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The row's id.
+        row: Uuid,
+        /// The column.
+        column: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A value could not be written as JSON.
+    #[error("a value could not be written as JSON")]
+    Json(#[source] serde_json::Error),
+}
+
+impl StoreError {
+    pub(crate) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Postgres { doing, source }
+    }
+
+    /// Whether trying again later can help: Postgres is away, or another transaction was in the way.
+    pub fn is_passing(&self) -> bool {
+        let Self::Postgres { source, .. } = self else { return false };
+        match source {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => true,
+            sqlx::Error::Database(error) => {
+                // Connection exceptions, resources, operator intervention, serialisation and
+                // deadlock: classes 08, 53, 57 and 40 of PostgreSQL's error codes.
+                let code = error.code().unwrap_or_default();
+                ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a row that must be unique is there already.
+    pub fn is_taken(&self) -> bool {
+        let Self::Postgres { source: sqlx::Error::Database(error), .. } = self else {
+            return false;
+        };
+        error.is_unique_violation()
+    }
+}

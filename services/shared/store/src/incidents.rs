@@ -1,0 +1,255 @@
+//! Incidents: locked and written by the reconciler, read by everybody.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use tandem_domain::{
+    field::Field,
+    id::{IncidentId, Org},
+    incident::{Actor, Incident, Owned},
+};
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    rows::{Place, batch, bigint},
+};
+
+/// Who set a field, when and in which revision; the value is in the field's own column.
+#[derive(Debug, Serialize, Deserialize)]
+struct Authorship {
+    rev: u64,
+    at: Timestamp,
+    by: Actor,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: Uuid,
+    org: String,
+    title: String,
+    description: Option<String>,
+    severity: String,
+    status: String,
+    assigned_to: Option<String>,
+    escalation_policy: Option<String>,
+    incident_type: Option<String>,
+    labels: serde_json::Value,
+    authorship: serde_json::Value,
+    revision: i64,
+    sequence: i64,
+    created_at: jiff_sqlx::Timestamp,
+    updated_at: jiff_sqlx::Timestamp,
+}
+
+impl Row {
+    fn incident(self) -> Result<Incident, StoreError> {
+        let place = Place { table: "incidents", row: self.id };
+        let authorship: BTreeMap<Field, Authorship> = place.json("authorship", self.authorship)?;
+        let mut values = BTreeMap::from([
+            (Field::Title, Some(self.title)),
+            (Field::Description, self.description),
+            (Field::Severity, Some(self.severity)),
+            (Field::Status, Some(self.status)),
+            (Field::AssignedTo, self.assigned_to),
+            (Field::EscalationPolicy, self.escalation_policy),
+        ]);
+        let owned = |(field, Authorship { rev, at, by }): (Field, Authorship)| {
+            let value = values.remove(&field).flatten();
+            (field, Owned { value, rev, at, by })
+        };
+        Ok(Incident {
+            id: IncidentId::from_uuid(self.id),
+            org: place.text("org", self.org)?,
+            fields: authorship.into_iter().map(owned).collect(),
+            incident_type: self.incident_type,
+            labels: place.json("labels", self.labels)?,
+            revision: place.count("revision", self.revision)?,
+            sequence: place.count("sequence", self.sequence)?,
+            created_at: self.created_at.to_jiff(),
+            updated_at: self.updated_at.to_jiff(),
+        })
+    }
+}
+
+/// Locks incidents until the transaction ends, in id order so that copies cannot block each other
+/// in a circle, and reads them.
+pub async fn lock(
+    conn: &mut PgConnection,
+    ids: &[IncidentId],
+) -> Result<Vec<Incident>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+        from incidents
+        where id = any($1)
+        order by id
+        for update
+        "#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("locking incidents"))?;
+    rows.into_iter().map(Row::incident).collect()
+}
+
+/// One incident of an organisation.
+pub async fn get(
+    conn: &mut PgConnection,
+    org: &Org,
+    id: IncidentId,
+) -> Result<Option<Incident>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+        from incidents
+        where org = $1 and id = $2
+        "#,
+        org.as_str(),
+        id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(StoreError::doing("reading an incident"))?;
+    row.map(Row::incident).transpose()
+}
+
+/// Which incidents to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those in this status.
+    pub status: Option<String>,
+    /// Only those of this severity.
+    pub severity: Option<String>,
+    /// Only those after this one in the list: its creation time and id.
+    pub after: Option<(Timestamp, IncidentId)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Incidents of an organisation, newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    org: &Org,
+    filter: &Filter,
+) -> Result<Vec<Incident>, StoreError> {
+    let (after_at, after_id) =
+        filter.after.map_or((None, None), |(at, id)| (Some(at.to_sqlx()), Some(id.uuid())));
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+        from incidents
+        where
+            org = $1
+            and ($2::text is null or status = $2)
+            and ($3::text is null or severity = $3)
+            and ($4::timestamptz is null or (created_at, id) < ($4, $5::uuid))
+        order by created_at desc, id desc
+        limit $6
+        "#,
+        org.as_str(),
+        filter.status.as_deref(),
+        filter.severity.as_deref(),
+        after_at as Option<jiff_sqlx::Timestamp>,
+        after_id,
+        i64::from(filter.limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("listing incidents"))?;
+    rows.into_iter().map(Row::incident).collect()
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    id: Uuid,
+    org: &'a str,
+    title: &'a str,
+    description: Option<&'a str>,
+    severity: &'a str,
+    status: &'a str,
+    assigned_to: Option<&'a str>,
+    escalation_policy: Option<&'a str>,
+    incident_type: Option<&'a str>,
+    labels: &'a BTreeMap<String, String>,
+    authorship: BTreeMap<Field, serde_json::Value>,
+    revision: i64,
+    sequence: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl<'a> From<&'a Incident> for Written<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        let authorship = incident.fields.iter().map(|(field, owned)| {
+            let by = serde_json::json!({"rev": owned.rev, "at": owned.at, "by": owned.by});
+            (*field, by)
+        });
+        Self {
+            id: incident.id.uuid(),
+            org: incident.org.as_str(),
+            title: incident.value(Field::Title).unwrap_or_default(),
+            description: incident.value(Field::Description),
+            severity: incident.value(Field::Severity).unwrap_or_default(),
+            status: incident.value(Field::Status).unwrap_or_default(),
+            assigned_to: incident.value(Field::AssignedTo),
+            escalation_policy: incident.value(Field::EscalationPolicy),
+            incident_type: incident.incident_type.as_deref(),
+            labels: &incident.labels,
+            authorship: authorship.collect(),
+            revision: bigint(incident.revision),
+            sequence: bigint(incident.sequence),
+            created_at: incident.created_at,
+            updated_at: incident.updated_at,
+        }
+    }
+}
+
+/// Writes incidents, new and changed.
+pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(), StoreError> {
+    let rows: Vec<_> = incidents.iter().map(|incident| Written::from(*incident)).collect();
+    sqlx::query!(
+        r#"
+        insert into incidents (
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+        )
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+        from jsonb_populate_recordset(null::incidents, $1)
+        on conflict (id) do update set
+            title = excluded.title,
+            description = excluded.description,
+            severity = excluded.severity,
+            status = excluded.status,
+            assigned_to = excluded.assigned_to,
+            escalation_policy = excluded.escalation_policy,
+            incident_type = excluded.incident_type,
+            labels = excluded.labels,
+            authorship = excluded.authorship,
+            revision = excluded.revision,
+            sequence = excluded.sequence,
+            updated_at = excluded.updated_at
+        "#,
+        batch(&rows)?
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("writing incidents"))?;
+    Ok(())
+}

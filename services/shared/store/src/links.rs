@@ -1,0 +1,275 @@
+//! Links: found by record, key or incident; written by the reconciler.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::Serialize;
+use sqlx::PgConnection;
+use tandem_domain::{
+    id::{IncidentId, IntegrationId, LinkId, RecordId},
+    link::Link,
+};
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    rows::{Place, batch, bigint},
+};
+
+#[derive(Debug)]
+struct Row {
+    id: Uuid,
+    incident: Uuid,
+    integration: Uuid,
+    record: Option<String>,
+    number: Option<i64>,
+    url: Option<String>,
+    problem: Option<String>,
+    version: i64,
+    confirmed: i64,
+    published: Option<serde_json::Value>,
+    fields: serde_json::Value,
+    created_at: jiff_sqlx::Timestamp,
+    updated_at: jiff_sqlx::Timestamp,
+}
+
+/// A link with the times of its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The link.
+    pub link: Link,
+    /// When it came to be.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Row {
+    fn link(self) -> Result<Stored, StoreError> {
+        let place = Place { table: "links", row: self.id };
+        let record = |text| place.text::<RecordId>("record", text);
+        let number = |number| place.count("number", number);
+        let link = Link {
+            id: LinkId::from_uuid(self.id),
+            incident: IncidentId::from_uuid(self.incident),
+            integration: IntegrationId::from_uuid(self.integration),
+            record: self.record.map(record).transpose()?,
+            number: self.number.map(number).transpose()?,
+            url: self.url,
+            problem: self.problem,
+            version: place.count("version", self.version)?,
+            confirmed: place.count("confirmed", self.confirmed)?,
+            published: self.published.map(|json| place.json("published", json)).transpose()?,
+            fields: place.json("fields", self.fields)?,
+        };
+        let (created_at, updated_at) = (self.created_at.to_jiff(), self.updated_at.to_jiff());
+        Ok(Stored { link, created_at, updated_at })
+    }
+}
+
+/// Holds a record for this transaction, whether it is linked yet or not, so that two copies cannot
+/// both find it unlinked. Keys are taken in the order given: give them sorted.
+pub async fn hold_records(conn: &mut PgConnection, keys: &[String]) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        select pg_advisory_xact_lock(hashtextextended(key, 0))::text as held
+        from unnest($1::text[]) as key
+        "#,
+        keys
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("holding records"))?;
+    Ok(())
+}
+
+/// A link by what it joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joint {
+    /// The link.
+    pub link: LinkId,
+    /// The incident.
+    pub incident: IncidentId,
+    /// The integration.
+    pub integration: IntegrationId,
+    /// The record, as text.
+    pub record: Option<String>,
+}
+
+/// The links among the given (integration, record) pairs and link ids.
+pub async fn find(
+    conn: &mut PgConnection,
+    records: &[(IntegrationId, &str)],
+    links: &[LinkId],
+) -> Result<Vec<Joint>, StoreError> {
+    let integrations: Vec<Uuid> =
+        records.iter().map(|(integration, _)| integration.uuid()).collect();
+    let names: Vec<String> = records.iter().map(|(_, record)| (*record).to_owned()).collect();
+    let links: Vec<Uuid> = links.iter().map(|link| link.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select id, incident, integration, record
+        from links
+        where
+            (integration, record) in (
+                select integration, record
+                from unnest($1::uuid[], $2::text[]) as wanted (integration, record)
+            )
+            or id = any($3)
+        "#,
+        &integrations,
+        &names,
+        &links
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("finding links"))?;
+    let joint = rows.into_iter().map(|row| Joint {
+        link: LinkId::from_uuid(row.id),
+        incident: IncidentId::from_uuid(row.incident),
+        integration: IntegrationId::from_uuid(row.integration),
+        record: row.record,
+    });
+    Ok(joint.collect())
+}
+
+/// Every link of the given incidents.
+pub async fn of_incidents(
+    conn: &mut PgConnection,
+    incidents: &[IncidentId],
+) -> Result<Vec<Stored>, StoreError> {
+    let incidents: Vec<Uuid> = incidents.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            fields, created_at, updated_at
+        from links
+        where incident = any($1)
+        order by id
+        "#,
+        &incidents
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("reading links"))?;
+    rows.into_iter().map(Row::link).collect()
+}
+
+/// One link.
+pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            fields, created_at, updated_at
+        from links
+        where id = $1
+        "#,
+        id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(StoreError::doing("reading a link"))?;
+    row.map(Row::link).transpose()
+}
+
+/// Links of an integration, newest first, after the given place in the list.
+pub async fn list(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    after: Option<(Timestamp, LinkId)>,
+    limit: u32,
+) -> Result<Vec<Stored>, StoreError> {
+    let (after_at, after_id) =
+        after.map_or((None, None), |(at, id)| (Some(at.to_sqlx()), Some(id.uuid())));
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            fields, created_at, updated_at
+        from links
+        where
+            integration = $1
+            and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+        order by created_at desc, id desc
+        limit $4
+        "#,
+        integration.uuid(),
+        after_at as Option<jiff_sqlx::Timestamp>,
+        after_id,
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("listing links"))?;
+    rows.into_iter().map(Row::link).collect()
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    id: Uuid,
+    incident: Uuid,
+    integration: Uuid,
+    record: Option<&'a str>,
+    number: Option<u64>,
+    url: Option<&'a str>,
+    problem: Option<&'a str>,
+    version: i64,
+    confirmed: i64,
+    published: Option<serde_json::Value>,
+    fields: serde_json::Value,
+}
+
+impl<'a> Written<'a> {
+    fn of(link: &'a Link) -> Result<Self, StoreError> {
+        let json = |published| serde_json::to_value(published).map_err(StoreError::Json);
+        Ok(Self {
+            id: link.id.uuid(),
+            incident: link.incident.uuid(),
+            integration: link.integration.uuid(),
+            record: link.record.as_ref().map(RecordId::as_str),
+            number: link.number,
+            url: link.url.as_deref(),
+            problem: link.problem.as_deref(),
+            version: bigint(link.version),
+            confirmed: bigint(link.confirmed),
+            published: link.published.as_ref().map(json).transpose()?,
+            fields: serde_json::to_value(&link.fields).map_err(StoreError::Json)?,
+        })
+    }
+}
+
+/// Writes links, new and changed.
+pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), StoreError> {
+    let rows: Vec<_> = links.iter().map(|link| Written::of(link)).collect::<Result<_, _>>()?;
+    sqlx::query!(
+        r#"
+        insert into links (
+            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            fields
+        )
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            fields
+        from jsonb_populate_recordset(null::links, $1)
+        on conflict (id) do update set
+            record = excluded.record,
+            number = excluded.number,
+            url = excluded.url,
+            problem = excluded.problem,
+            version = excluded.version,
+            confirmed = excluded.confirmed,
+            published = excluded.published,
+            fields = excluded.fields,
+            updated_at = now()
+        "#,
+        batch(&rows)?
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("writing links"))?;
+    Ok(())
+}

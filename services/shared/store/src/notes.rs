@@ -1,0 +1,132 @@
+//! Notes, and where each of them is.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::PgConnection;
+use tandem_domain::{
+    id::{IncidentId, LinkId, NoteId},
+    reconcile::{NewNote, NoteTrack},
+};
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    rows::{Place, batch},
+};
+
+/// Which notes of the given incidents are where.
+pub async fn tracks(
+    conn: &mut PgConnection,
+    incidents: &[IncidentId],
+) -> Result<Vec<(IncidentId, NoteTrack)>, StoreError> {
+    let incidents: Vec<Uuid> = incidents.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select
+            notes.id, notes.incident, notes.text, notes.author,
+            note_links.link, note_links.foreign_id, note_links.issued
+        from notes
+        join note_links on note_links.note = notes.id
+        where notes.incident = any($1)
+        order by notes.id
+        "#,
+        &incidents
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("reading notes"))?;
+    let track = |author: serde_json::Value, id: Uuid| {
+        Place { table: "notes", row: id }.json("author", author)
+    };
+    rows.into_iter()
+        .map(|row| {
+            let track = NoteTrack {
+                note: NoteId::from_uuid(row.id),
+                link: LinkId::from_uuid(row.link),
+                text: row.text,
+                author: track(row.author, row.id)?,
+                foreign: row.foreign_id,
+                issued: row.issued,
+            };
+            Ok((IncidentId::from_uuid(row.incident), track))
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct NoteRow<'a> {
+    id: Uuid,
+    incident: Uuid,
+    text: &'a str,
+    author: &'a tandem_domain::incident::Actor,
+    at: Timestamp,
+}
+
+/// Adds notes.
+pub async fn add(
+    conn: &mut PgConnection,
+    notes: &[(IncidentId, &NewNote)],
+) -> Result<(), StoreError> {
+    let row = |(incident, note): &(IncidentId, &'_ NewNote)| {
+        serde_json::to_value(NoteRow {
+            id: note.id.uuid(),
+            incident: incident.uuid(),
+            text: &note.text,
+            author: &note.author,
+            at: note.at,
+        })
+    };
+    let rows: Vec<_> = notes.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    sqlx::query!(
+        r#"
+        insert into notes (id, incident, text, author, at)
+        select id, incident, text, author, at
+        from jsonb_populate_recordset(null::notes, $1)
+        "#,
+        batch(&rows)?
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("adding notes"))?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct TrackRow<'a> {
+    note: Uuid,
+    link: Uuid,
+    foreign_id: Option<&'a str>,
+    issued: bool,
+}
+
+/// Writes where notes are, new and changed.
+pub async fn write_tracks(
+    conn: &mut PgConnection,
+    tracks: &[&NoteTrack],
+) -> Result<(), StoreError> {
+    let row = |track: &&'_ NoteTrack| {
+        serde_json::to_value(TrackRow {
+            note: track.note.uuid(),
+            link: track.link.uuid(),
+            foreign_id: track.foreign.as_deref(),
+            issued: track.issued,
+        })
+    };
+    let rows: Vec<_> =
+        tracks.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    sqlx::query!(
+        r#"
+        insert into note_links (note, link, foreign_id, issued)
+        select note, link, foreign_id, issued
+        from jsonb_populate_recordset(null::note_links, $1)
+        on conflict (note, link) do update set
+            foreign_id = excluded.foreign_id,
+            issued = excluded.issued
+        "#,
+        batch(&rows)?
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("writing where notes are"))?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Turning stored values into domain values, and batches into one JSON parameter.
+
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Where a stored value lies, for the error that says it cannot be understood.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) table: &'static str,
+    pub(crate) row: Uuid,
+}
+
+impl Place {
+    pub(crate) fn broken(
+        self,
+        column: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Inconsistent { table: self.table, row: self.row, column, source: source.into() }
+    }
+
+    /// A text column as a domain value.
+    pub(crate) fn text<T>(self, column: &'static str, text: String) -> Result<T, StoreError>
+    where
+        T: TryFrom<String>,
+        T::Error: std::error::Error + Send + Sync + 'static,
+    {
+        T::try_from(text).map_err(|error| self.broken(column, error))
+    }
+
+    /// A JSON column as a domain value.
+    pub(crate) fn json<T: DeserializeOwned>(
+        self,
+        column: &'static str,
+        value: serde_json::Value,
+    ) -> Result<T, StoreError> {
+        serde_json::from_value(value).map_err(|error| self.broken(column, error))
+    }
+
+    /// A counter column.
+    pub(crate) fn count(self, column: &'static str, value: i64) -> Result<u64, StoreError> {
+        u64::try_from(value).map_err(|error| self.broken(column, error))
+    }
+}
+
+/// A batch as one JSON parameter.
+pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(rows).map_err(StoreError::Json)
+}
+
+/// A counter as Postgres holds it; counters never come near its end.
+pub(crate) fn bigint(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
