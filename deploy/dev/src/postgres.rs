@@ -45,7 +45,7 @@ pub enum Durability {
 /// How to make and start a Postgres.
 #[derive(Clone, Default)]
 pub struct PostgresOptions {
-    /// The folder for its data and log.
+    /// The folder for its data and log; a root that is refused namespaces has to let others enter it.
     pub dir: PathBuf,
     /// Its port; 0 means any free one.
     pub port: u16,

@@ -1,8 +1,9 @@
 //! How a program that refuses root is run by root.
 //!
-//! Postgres will not run as uid 0. As an ordinary user it runs plainly. As root the first choice is a user namespace in
-//! which root appears as `nobody`: data stays root's own and programs may lie anywhere. Where namespaces are refused
-//! (common in containers) the process really becomes `nobody`, and then must be able to reach its data and programs.
+//! Postgres will not run as uid 0, nor as a uid without a name (common in containers). As an ordinary user it runs
+//! plainly. Otherwise the first choice is a user namespace in which we appear as `nobody`: data stays our own and
+//! programs may lie anywhere. Where root is refused a namespace the process really becomes `nobody`, and then must be
+//! able to reach its data and programs.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,9 @@ const NOBODY: u32 = 65_534;
 /// The way to run a program that refuses root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
-    /// We are not root: run it as we are.
+    /// We are an ordinary user: run it as we are.
     Plain,
-    /// We are root and may hide that in a user namespace.
+    /// We are root, or nobody knows us, and may hide that in a user namespace.
     Hidden,
     /// We are root and have to become somebody else.
     Dropped,
@@ -25,12 +26,17 @@ pub enum Privilege {
 impl Privilege {
     /// Finds out which way works here.
     pub fn detect() -> Self {
-        if !rustix::process::geteuid().is_root() {
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root && has_name() {
             return Self::Plain;
         }
         let (program, args) = Self::Hidden.wrap(Path::new("true"), Vec::new());
         let tried = Command::new(program).args(args).stderr(Stdio::null()).status();
-        if tried.is_ok_and(|status| status.success()) { Self::Hidden } else { Self::Dropped }
+        match tried {
+            Ok(status) if status.success() => Self::Hidden,
+            _ if is_root => Self::Dropped,
+            _ => Self::Plain,
+        }
     }
 
     /// The command line that runs `program` this way.
@@ -51,6 +57,13 @@ impl Privilege {
     }
 }
 
+/// Says whether our user id has an entry among the users; where that cannot be told, it counts as having one.
+fn has_name() -> bool {
+    let mut command = Command::new("id");
+    command.arg("-un").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().map_or(true, |status| status.success())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +80,6 @@ mod tests {
     #[test]
     fn root_is_never_left_plain() {
         let is_root = rustix::process::geteuid().is_root();
-        assert_eq!(Privilege::detect() == Privilege::Plain, !is_root);
+        assert!(!is_root || Privilege::detect() != Privilege::Plain);
     }
 }

@@ -1,13 +1,15 @@
 //! The library against real programs: nats-server and Postgres as found or installed on this machine.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 
 use tandem_dev::pids::Identity;
 use tandem_dev::{
     Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, http, ports, runtimes,
     workspace,
 };
+use tempfile::TempDir;
 
 fn nats(options: NatsOptions) -> anyhow::Result<Nats> {
     let server = runtimes::nats_server(&workspace::root()?, Progress::Silent)?;
@@ -19,13 +21,18 @@ fn postgres(options: PostgresOptions) -> anyhow::Result<Postgres> {
     Ok(Postgres::prepare(&bin, options)?)
 }
 
+/// A folder that others may enter: Postgres may have to become somebody else than root.
+fn folder() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir()
+}
+
 fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 #[test]
 fn nats_comes_back_on_its_port_after_a_stop_and_after_a_crash() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let mut nats = nats(NatsOptions { dir: folder.path().into(), ..Default::default() }).unwrap();
     let (url, first) = (nats.url(), nats.pid().unwrap());
     assert!(answers(nats.port()));
@@ -43,7 +50,7 @@ fn nats_comes_back_on_its_port_after_a_stop_and_after_a_crash() {
 
 #[test]
 fn nats_runs_with_the_shipped_settings_and_those_of_the_caller() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let monitor = ports::free().unwrap();
     let extra_config = format!("http: \"127.0.0.1:{monitor}\"");
     let options = NatsOptions { dir: folder.path().into(), extra_config, ..Default::default() };
@@ -56,7 +63,7 @@ fn nats_runs_with_the_shipped_settings_and_those_of_the_caller() {
 
 #[test]
 fn a_start_that_fails_shows_the_end_of_the_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let extra_config = "no_such_setting: 1".to_owned();
     let options = NatsOptions { dir: folder.path().into(), extra_config, ..Default::default() };
     let error = nats(options).err().unwrap().to_string();
@@ -65,7 +72,7 @@ fn a_start_that_fails_shows_the_end_of_the_log() {
 
 #[test]
 fn a_dropped_handle_leaves_no_process() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let nats = nats(NatsOptions { dir: folder.path().into(), ..Default::default() }).unwrap();
     let identity = Identity::of(nats.pid().unwrap()).unwrap();
     assert!(identity.is_alive());
@@ -75,7 +82,7 @@ fn a_dropped_handle_leaves_no_process() {
 
 #[test]
 fn postgres_keeps_its_data_over_a_stop_and_a_crash() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let options = PostgresOptions { dir: folder.path().into(), ..Default::default() };
     let mut postgres = postgres(options).unwrap();
     let script = "create table kept (n int);\n\ninsert into kept values (42);\n\n\
@@ -103,7 +110,7 @@ fn postgres_keeps_its_data_over_a_stop_and_a_crash() {
 
 #[test]
 fn a_kept_postgres_asks_for_its_password() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let mut postgres = postgres(PostgresOptions {
         dir: folder.path().into(),
         port: ports::free().unwrap(),
@@ -123,7 +130,7 @@ fn a_kept_postgres_asks_for_its_password() {
 
 #[test]
 fn a_pid_file_whose_number_belongs_to_a_stranger_does_not_stop_a_start() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     let mut postgres =
         postgres(PostgresOptions { dir: folder.path().into(), ..Default::default() }).unwrap();
     let stranger = std::process::id();
