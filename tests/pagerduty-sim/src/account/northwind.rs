@@ -1,0 +1,146 @@
+//! Owns the account every simulator starts with: Northwind, a small shop with two teams.
+//!
+//! Its ids are fixed: they do not depend on the seed, so that tests and examples can name them.
+
+use super::{
+    Account, Field, Level, Policy, Priority, Schedule, Service, ServiceState, Target, Team, User,
+};
+use crate::options::BOT_EMAIL;
+
+pub(super) fn account() -> Account {
+    Account {
+        users: users(),
+        services: services(),
+        policies: policies(),
+        teams: vec![team("PTEAM77", "Payments"), team("PTEAM42", "Platform")],
+        priorities: priorities(),
+        schedules: vec![Schedule {
+            id: "PABC123".to_owned(),
+            name: "Primary on-call".to_owned(),
+            users: owned(&["PRY4M2A", "PD4N4QK", "PT0M4S1"]),
+            shift_s: 7 * 24 * 3600,
+        }],
+        fields: vec![
+            field("PFLDENV", "environment", "Environment", "string", "single_value_fixed"),
+            field("PFLDURL", "incidents_link", "Incidents link", "url", "single_value"),
+            field("PFLDTAG", "tags", "Tags", "string", "multi_value"),
+            field("PFLDCNT", "affected_users", "Affected users", "integer", "single_value"),
+            field("PFLDCST", "customer_visible", "Customer visible", "boolean", "single_value"),
+        ],
+        abilities: owned(&["teams", "urgencies", "advanced_reports", "coordinated_responding"])
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn users() -> Vec<User> {
+    let user = |id: &str, name: &str, email: &str, role: &str| User {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        email: email.to_owned(),
+        role: role.to_owned(),
+        deleted: false,
+    };
+    vec![
+        user("PB0T5YN", "Incidents Sync", BOT_EMAIL, "admin"),
+        user("PRY4M2A", "Priya Raman", "priya.raman@example.com", "user"),
+        user("PT0M4S1", "Tomas Ilves", "tomas.ilves@example.com", "user"),
+        user("PD4N4QK", "Dana Whitlock", "dana.whitlock@example.com", "user"),
+        user("PN00RH4", "Noor Haddad", "noor.haddad@example.com", "owner"),
+        user("PL1NX14", "林 晓明", "lin.xiaoming@example.com", "user"),
+    ]
+}
+
+fn services() -> Vec<Service> {
+    let service = |id: &str, name: &str, policy: &str, team: &str, serial: u32| Service {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        state: ServiceState::Active,
+        policy: policy.to_owned(),
+        teams: owned(&[team]),
+        fixed_urgency: None,
+        acknowledgement_timeout_s: None,
+        auto_resolve_timeout_s: None,
+        integration_id: format!("PINTEG{serial}"),
+        integration_key: format!("e93facc04764012d7bfb002500d5d1{serial:02}"),
+    };
+    let mut search = service("PS34RCH", "Search API", "PEPPLT2", "PTEAM42", 3);
+    search.fixed_urgency = Some("low");
+    search.acknowledgement_timeout_s = Some(1800);
+    search.auto_resolve_timeout_s = Some(14400);
+    vec![
+        service("P123ABC", "Checkout API", "PEPCHK1", "PTEAM77", 1),
+        service("PL3DG3R", "Ledger API", "PEPPLT2", "PTEAM42", 2),
+        search,
+    ]
+}
+
+fn policies() -> Vec<Policy> {
+    let level =
+        |id: &str, targets: Vec<Target>| Level { id: id.to_owned(), delay_min: 30, targets };
+    let user = |id: &str| Target::User(id.to_owned());
+    let policy = |id: &str, name: &str, team: &str, levels| Policy {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        levels,
+        teams: owned(&[team]),
+    };
+    vec![
+        policy(
+            "PEPCHK1",
+            "Checkout primary",
+            "PTEAM77",
+            vec![
+                level("PRULE11", vec![user("PRY4M2A")]),
+                level("PRULE12", vec![Target::Schedule("PABC123".to_owned())]),
+                level("PRULE13", vec![user("PN00RH4")]),
+            ],
+        ),
+        policy(
+            "PEPPLT2",
+            "Platform on-call",
+            "PTEAM42",
+            vec![
+                level("PRULE21", vec![user("PT0M4S1")]),
+                level("PRULE22", vec![user("PD4N4QK"), user("PN00RH4")]),
+            ],
+        ),
+        policy("PEPN0NE", "Nobody on call", "PTEAM42", vec![level("PRULE31", Vec::new())]),
+    ]
+}
+
+fn priorities() -> Vec<Priority> {
+    [("P1", "Critical"), ("P2", "Major"), ("P3", "Moderate"), ("P4", "Minor"), ("P5", "Info")]
+        .into_iter()
+        .zip(1..)
+        .map(|((name, description), serial)| Priority {
+            id: format!("PPRI{serial:03}"),
+            name: name.to_owned(),
+            description: description.to_owned(),
+        })
+        .collect()
+}
+
+fn team(id: &str, name: &str) -> Team {
+    Team { id: id.to_owned(), name: name.to_owned() }
+}
+
+fn field(
+    id: &str,
+    name: &str,
+    display_name: &str,
+    data_type: &'static str,
+    field_type: &'static str,
+) -> Field {
+    Field {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        display_name: display_name.to_owned(),
+        data_type,
+        field_type,
+    }
+}
+
+fn owned(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}

@@ -1,0 +1,160 @@
+//! Owns the reading of incidents: the list with its filters, and one by id or number.
+//!
+//! Without a range the list shows the past month, by `created_at`; a span never exceeds six months.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::query::Page;
+use super::{Answer, Asked, Query};
+use crate::incident::{Incident, Status, Urgency};
+use crate::refusal::Refusal;
+use crate::shape::rest;
+use crate::world::World;
+
+const DAY_H: i64 = 24;
+/// The account's own zone is UTC.
+const ZONE: TimeZone = TimeZone::UTC;
+
+pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    let incident = world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    let incident = as_seen(incident, asked.stale);
+    let include = asked.query.include();
+    Ok(Answer::ok(json!({ "incident": rest::incident(world, incident, &include) })))
+}
+
+/// Alerts are not simulated: no incident has any.
+pub(super) fn alerts(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    let none: [(); 0] = [];
+    Ok(Answer::ok(Page::read(&asked.query)?.cut("alerts", &none, |()| json!(null))))
+}
+
+pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    let page = Page::read(&asked.query)?;
+    let filter = Filter::read(world, &asked.query, asked.now)?;
+    let mut found: Vec<&Incident> = match asked.query.get("incident_key") {
+        Some(key) => world.incidents.with_key(key).collect(),
+        None => world.incidents.iter().collect(),
+    };
+    for incident in &mut found {
+        *incident = as_seen(incident, asked.stale);
+    }
+    found.retain(|incident| filter.admits(incident));
+    sort(&mut found, asked.query.get("sort_by").unwrap_or("created_at:asc"))?;
+    let include = asked.query.include();
+    Ok(Answer::ok(page.cut("incidents", &found, |it| rest::incident(world, it, &include))))
+}
+
+/// A stale read shows an incident as it was before its last change.
+fn as_seen(incident: &Incident, stale: bool) -> &Incident {
+    incident.previous.as_deref().filter(|_| stale).unwrap_or(incident)
+}
+
+struct Filter<'q> {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    statuses: Vec<Status>,
+    urgencies: Vec<Urgency>,
+    services: Vec<&'q str>,
+    teams: Vec<&'q str>,
+    users: Vec<&'q str>,
+}
+
+impl<'q> Filter<'q> {
+    fn read(world: &World, query: &'q Query, now: Timestamp) -> Result<Self, Refusal> {
+        let statuses = query.all("statuses[]").into_iter().map(Status::parse);
+        let bad_status = "Status must be a list of triggered, acknowledged, or resolved.";
+        let statuses: Option<Vec<_>> = statuses.collect();
+        let urgencies = query.all("urgencies[]").into_iter().map(Urgency::parse);
+        let urgencies: Option<Vec<_>> = urgencies.collect();
+        let (since, until) = match query.get("date_range") {
+            Some("all") => (None, None),
+            _ => span(query, now, world.knobs.behaviour.day_granularity)?,
+        };
+        Ok(Self {
+            since,
+            until,
+            statuses: statuses.ok_or_else(|| Refusal::invalid(bad_status))?,
+            urgencies: urgencies
+                .ok_or_else(|| Refusal::invalid("Urgencies must be a list of high or low."))?,
+            services: query.all("service_ids[]"),
+            teams: query.all("team_ids[]"),
+            users: query.all("user_ids[]"),
+        })
+    }
+
+    fn admits(&self, incident: &Incident) -> bool {
+        fn within<T: PartialEq>(wanted: &[T], is: &T) -> bool {
+            wanted.is_empty() || wanted.contains(is)
+        }
+        let of_team = || incident.teams.iter().any(|id| self.teams.contains(&id.as_str()));
+        // The user filter only ever finds open incidents: resolved ones are assigned to nobody.
+        let of_user = || incident.assignees().any(|id| self.users.contains(&id));
+        self.since.is_none_or(|since| incident.created_at >= since)
+            && self.until.is_none_or(|until| incident.created_at < until)
+            && within(&self.statuses, &incident.status)
+            && within(&self.urgencies, &incident.urgency)
+            && within(&self.services, &incident.service.as_str())
+            && (self.teams.is_empty() || of_team())
+            && (self.users.is_empty() || of_user())
+    }
+}
+
+type Range = (Option<Timestamp>, Option<Timestamp>);
+
+fn span(query: &Query, now: Timestamp, by_day: bool) -> Result<Range, Refusal> {
+    let bad = || Refusal::invalid("Invalid date range.");
+    let before = |at: Timestamp, days: i64| {
+        at.checked_sub(SignedDuration::from_hours(days * DAY_H)).map_err(|_| bad())
+    };
+    let read = |name| query.get(name).map(|text| instant(text, by_day).ok_or_else(bad)).transpose();
+    let (since, until) = (read("since")?, read("until")?);
+    let since = match since {
+        Some(since) => since,
+        None => before(until.unwrap_or(now), 30)?,
+    };
+    let end = until.unwrap_or(now);
+    if since > end || end.duration_since(since) > SignedDuration::from_hours(186 * DAY_H) {
+        return Err(bad());
+    }
+    Ok((Some(since), until))
+}
+
+/// Reads an instant; without an offset it is in the account's zone.
+pub(super) fn instant(text: &str, by_day: bool) -> Option<Timestamp> {
+    let text = text.trim();
+    let exact = text.parse::<Timestamp>().ok().or_else(|| {
+        let local = text.parse::<DateTime>().ok()?;
+        Some(ZONE.to_timestamp(local).ok()?)
+    })?;
+    if !by_day {
+        return Some(exact);
+    }
+    let midnight = exact.to_zoned(ZONE).start_of_day().ok()?;
+    Some(midnight.timestamp())
+}
+
+fn sort(found: &mut [&Incident], by: &str) -> Result<(), Refusal> {
+    let keys: Vec<_> =
+        by.split(',').map(|key| key.split_once(':').unwrap_or((key, "asc"))).collect();
+    if keys.len() > 2 {
+        return Err(Refusal::invalid("At most two sort keys."));
+    }
+    // The sort is stable: the last key first.
+    for (key, order) in keys.into_iter().rev() {
+        match key {
+            "incident_number" => found.sort_by_key(|it| it.number),
+            "created_at" => found.sort_by_key(|it| (it.created_at, it.number)),
+            "resolved_at" => found.sort_by_key(|it| it.resolved_at),
+            "urgency" => found.sort_by_key(|it| it.urgency == Urgency::Low),
+            _ => return Err(Refusal::invalid("Unknown sort key.")),
+        }
+        if order == "desc" {
+            found.reverse();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Owns the calls about log entries: of one incident, of the account, one by id; newest first.
+
+use serde_json::json;
+
+use super::incidents::instant;
+use super::query::Page;
+use super::{Answer, Asked};
+use crate::incident::LogEntry;
+use crate::refusal::Refusal;
+use crate::shape::log;
+use crate::world::World;
+
+/// What `is_overview` leaves: the turns of an incident's life.
+const OVERVIEW: &[&str] =
+    &["trigger", "acknowledge", "unacknowledge", "assign", "escalate", "resolve", "annotate"];
+
+pub(super) fn of_incident(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    let incident = world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    let entries = incident.log.iter().rev().filter_map(|position| world.log.get(*position));
+    page(world, asked, entries)
+}
+
+pub(super) fn of_account(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    page(world, asked, world.log.iter().rev())
+}
+
+pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
+    let entry = world.log.iter().find(|entry| entry.id == asked.id());
+    let entry = entry.ok_or(Refusal::NoSuchLogEntry)?;
+    Ok(Answer::ok(json!({ "log_entry": log::entry(world, entry, &asked.query.include()) })))
+}
+
+fn page<'w>(
+    world: &'w World,
+    asked: &Asked,
+    entries: impl Iterator<Item = &'w LogEntry>,
+) -> Result<Answer, Refusal> {
+    let page = Page::read(&asked.query)?;
+    let bad = || Refusal::invalid("Invalid date range.");
+    let by_day = world.knobs.behaviour.day_granularity;
+    let read =
+        |name| asked.query.get(name).map(|text| instant(text, by_day).ok_or_else(bad)).transpose();
+    let (since, until) = (read("since")?, read("until")?);
+    let overview = asked.query.flag("is_overview");
+    let found: Vec<_> = entries
+        .filter(|it| since.is_none_or(|since| it.at >= since))
+        .filter(|it| until.is_none_or(|until| it.at < until))
+        .filter(|it| !overview || OVERVIEW.contains(&it.kind))
+        .collect();
+    let include = asked.query.include();
+    Ok(Answer::ok(page.cut("log_entries", &found, |it| log::entry(world, it, &include))))
+}

@@ -1,0 +1,363 @@
+//! Owns the table of calls: method, path, known parameters, body, whether `From` is documented, handler.
+//!
+//! To add a call, add a row here and a handler; the README's table is checked against this one.
+
+use super::strict::{REF, Shape};
+use super::{
+    Answer, Asked, bulk, catalog, custom_fields, incidents, log_entries, notes, on_call, people,
+    respond, subscriptions, writes,
+};
+use crate::refusal::Refusal;
+use crate::world::World;
+
+/// What carries a call out.
+pub(crate) type Handler = fn(&mut World, &Asked) -> Result<Answer, Refusal>;
+
+/// A limit of one call's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cap {
+    BulkUpdate,
+    Create,
+    OnCalls,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    /// `{}` stands for one segment.
+    pub(crate) path: &'static str,
+    pub(crate) query: &'static [&'static str],
+    pub(crate) body: Option<Shape>,
+    /// `From` is documented as required.
+    pub(crate) from: bool,
+    /// Needs no key.
+    pub(crate) open: bool,
+    pub(crate) cap: Option<Cap>,
+    pub(crate) handler: Handler,
+}
+
+const fn get(path: &'static str, query: &'static [&'static str], handler: Handler) -> Route {
+    Route { method: "GET", path, query, body: None, from: false, open: false, cap: None, handler }
+}
+
+const fn write(
+    method: &'static str,
+    path: &'static str,
+    body: Option<Shape>,
+    handler: Handler,
+) -> Route {
+    Route { method, path, query: &[], body, from: false, open: false, cap: None, handler }
+}
+
+impl Route {
+    const fn from(mut self) -> Self {
+        self.from = true;
+        self
+    }
+
+    const fn capped(mut self, cap: Cap) -> Self {
+        self.cap = Some(cap);
+        self
+    }
+
+    const fn open(mut self) -> Self {
+        self.open = true;
+        self
+    }
+}
+
+const PAGE: &[&str] = &["limit", "offset", "total"];
+const BRIDGE: Shape = Shape::Nullable(&Shape::Object(&[
+    ("conference_number", Shape::Nullable(&Shape::Text)),
+    ("conference_url", Shape::Nullable(&Shape::Text)),
+]));
+const URGENCY: Shape = Shape::Word(&["high", "low"]);
+const ASSIGNMENTS: Shape = Shape::List(&Shape::Object(&[("assignee", REF), ("at", Shape::Text)]));
+const TYPE_NAME: Shape = Shape::Object(&[("name", Shape::Text)]);
+const PRIORITY: Shape = Shape::Either(&Shape::Nullable(&REF), &Shape::Text);
+
+const NEW_INCIDENT: Shape = Shape::Object(&[(
+    "incident",
+    Shape::Object(&[
+        ("type", Shape::Word(&["incident"])),
+        ("title", Shape::Text),
+        ("service", REF),
+        ("priority", PRIORITY),
+        ("urgency", URGENCY),
+        (
+            "body",
+            Shape::Object(&[("type", Shape::Word(&["incident_body"])), ("details", Shape::Text)]),
+        ),
+        ("incident_key", Shape::Text),
+        ("assignments", ASSIGNMENTS),
+        ("escalation_policy", REF),
+        ("incident_type", TYPE_NAME),
+        ("conference_bridge", BRIDGE),
+    ]),
+)]);
+
+const UPDATE: Shape = Shape::Object(&[
+    ("type", Shape::Word(&["incident", "incident_reference"])),
+    ("status", Shape::Word(&["triggered", "acknowledged", "resolved"])),
+    ("priority", PRIORITY),
+    ("resolution", Shape::Text),
+    ("title", Shape::Text),
+    ("urgency", URGENCY),
+    ("escalation_level", Shape::Int),
+    ("assignments", ASSIGNMENTS),
+    ("escalation_policy", REF),
+    ("incident_type", TYPE_NAME),
+    ("conference_bridge", BRIDGE),
+    ("service", REF),
+]);
+
+/// The same as a single update, with an id and without a service.
+const BULK_ELEMENT: Shape = Shape::Object(&[
+    ("id", Shape::Text),
+    ("type", Shape::Word(&["incident", "incident_reference"])),
+    ("status", Shape::Word(&["triggered", "acknowledged", "resolved"])),
+    ("priority", PRIORITY),
+    ("resolution", Shape::Text),
+    ("title", Shape::Text),
+    ("urgency", URGENCY),
+    ("escalation_level", Shape::Int),
+    ("assignments", ASSIGNMENTS),
+    ("escalation_policy", REF),
+    ("incident_type", TYPE_NAME),
+    ("conference_bridge", BRIDGE),
+]);
+
+const NOTE: Shape = Shape::Object(&[("note", Shape::Object(&[("content", Shape::Text)]))]);
+
+const STATUS_UPDATE: Shape = Shape::Object(&[
+    ("message", Shape::Text),
+    ("subject", Shape::Nullable(&Shape::Text)),
+    ("html_message", Shape::Nullable(&Shape::Text)),
+]);
+
+const TARGETS: Shape = Shape::List(&Shape::Object(&[("responder_request_target", REF)]));
+
+const SUBSCRIPTION: Shape = Shape::Object(&[(
+    "webhook_subscription",
+    Shape::Object(&[
+        ("type", Shape::Word(&["webhook_subscription"])),
+        (
+            "delivery_method",
+            Shape::Object(&[
+                ("type", Shape::Word(&["http_delivery_method"])),
+                ("url", Shape::Text),
+                (
+                    "custom_headers",
+                    Shape::List(&Shape::Object(&[("name", Shape::Text), ("value", Shape::Text)])),
+                ),
+            ]),
+        ),
+        ("description", Shape::Nullable(&Shape::Text)),
+        ("events", Shape::List(&Shape::Word(subscriptions::EVENTS))),
+        ("filter", REF),
+        ("active", Shape::Bool),
+        ("oauth_client_id", Shape::Nullable(&Shape::Text)),
+    ]),
+)]);
+
+/// Delivery method and type cannot be changed.
+const SUBSCRIPTION_UPDATE: Shape = Shape::Object(&[(
+    "webhook_subscription",
+    Shape::Object(&[
+        ("type", Shape::Word(&["webhook_subscription"])),
+        ("description", Shape::Nullable(&Shape::Text)),
+        ("events", Shape::List(&Shape::Word(subscriptions::EVENTS))),
+        ("filter", REF),
+        ("active", Shape::Bool),
+        ("oauth_client_id", Shape::Nullable(&Shape::Text)),
+    ]),
+)]);
+
+const EVENT: Shape = Shape::Object(&[
+    ("routing_key", Shape::Text),
+    ("event_action", Shape::Word(&["trigger", "acknowledge", "resolve"])),
+    ("dedup_key", Shape::Text),
+    ("payload", Shape::Any),
+    ("client", Shape::Text),
+    ("client_url", Shape::Text),
+    ("links", Shape::Any),
+    ("images", Shape::Any),
+]);
+
+const LIST_QUERY: &[&str] = &[
+    "limit",
+    "offset",
+    "total",
+    "since",
+    "until",
+    "date_range",
+    "incident_key",
+    "statuses[]",
+    "urgencies[]",
+    "service_ids[]",
+    "team_ids[]",
+    "user_ids[]",
+    "time_zone",
+    "sort_by",
+    "include[]",
+];
+const LOG_QUERY: &[&str] = &[
+    "limit",
+    "offset",
+    "total",
+    "since",
+    "until",
+    "time_zone",
+    "is_overview",
+    "include[]",
+    "team_ids[]",
+];
+const FIND: &[&str] = &[
+    "limit",
+    "offset",
+    "total",
+    "query",
+    "name",
+    "team_ids[]",
+    "user_ids[]",
+    "sort_by",
+    "include[]",
+    "time_zone",
+];
+const INCLUDE: &[&str] = &["include[]"];
+const SPAN: &[&str] = &["since", "until", "time_zone", "overflow"];
+const ON_CALLS: &[&str] = &[
+    "limit",
+    "offset",
+    "total",
+    "user_ids[]",
+    "escalation_policy_ids[]",
+    "schedule_ids[]",
+    "since",
+    "until",
+    "earliest",
+    "time_zone",
+    "include[]",
+];
+const FILTER: &[&str] = &["limit", "offset", "total", "filter_type", "filter_id"];
+
+/// The table of calls; of two rows that fit, the first is meant.
+pub(crate) const ROUTES: &[Route] = &[
+    write("POST", "/incidents", Some(NEW_INCIDENT), writes::create).from().capped(Cap::Create),
+    write(
+        "PUT",
+        "/incidents",
+        Some(Shape::Object(&[("incidents", Shape::List(&BULK_ELEMENT))])),
+        bulk::update,
+    )
+    .from()
+    .capped(Cap::BulkUpdate),
+    get("/incidents", LIST_QUERY, incidents::list),
+    get("/incidents/{}", INCLUDE, incidents::one),
+    write("PUT", "/incidents/{}", Some(Shape::Object(&[("incident", UPDATE)])), writes::update)
+        .from(),
+    get("/incidents/{}/notes", &[], notes::list),
+    write("POST", "/incidents/{}/notes", Some(NOTE), notes::create).from(),
+    write("PUT", "/incidents/{}/notes/{}", Some(NOTE), notes::update).from(),
+    write("DELETE", "/incidents/{}/notes/{}", None, notes::delete),
+    write("POST", "/incidents/{}/status_updates", Some(STATUS_UPDATE), respond::publish).from(),
+    write(
+        "POST",
+        "/incidents/{}/snooze",
+        Some(Shape::Object(&[("duration", Shape::Int)])),
+        writes::snooze,
+    )
+    .from(),
+    write(
+        "PUT",
+        "/incidents/{}/merge",
+        Some(Shape::Object(&[("source_incidents", Shape::List(&REF))])),
+        writes::merge,
+    )
+    .from(),
+    write(
+        "POST",
+        "/incidents/{}/responder_requests",
+        Some(Shape::Object(&[
+            ("requester_id", Shape::Text),
+            ("message", Shape::Text),
+            ("responder_request_targets", TARGETS),
+        ])),
+        respond::request,
+    ),
+    write(
+        "PUT",
+        "/incidents/{}/responder_requests/cancel",
+        Some(Shape::Object(&[
+            ("requester_id", Shape::Text),
+            ("message", Shape::Text),
+            ("responder_request_targets", TARGETS),
+        ])),
+        respond::cancel,
+    ),
+    get("/incidents/{}/custom_fields/values", &[], custom_fields::list),
+    write(
+        "PUT",
+        "/incidents/{}/custom_fields/values",
+        Some(Shape::Object(&[(
+            "custom_fields",
+            Shape::List(&Shape::Object(&[
+                ("id", Shape::Text),
+                ("name", Shape::Text),
+                ("value", Shape::Any),
+            ])),
+        )])),
+        custom_fields::update,
+    ),
+    get("/incidents/{}/log_entries", LOG_QUERY, log_entries::of_incident),
+    get("/incidents/{}/alerts", FIND, incidents::alerts),
+    get("/log_entries", LOG_QUERY, log_entries::of_account),
+    get("/log_entries/{}", INCLUDE, log_entries::one),
+    get("/users/me", INCLUDE, people::me),
+    get("/users", FIND, people::list),
+    get("/users/{}", INCLUDE, people::one),
+    get("/services", FIND, catalog::services),
+    get("/services/{}", INCLUDE, catalog::service),
+    get("/priorities", PAGE, catalog::priorities),
+    get("/escalation_policies", FIND, catalog::policies),
+    get("/escalation_policies/{}", INCLUDE, catalog::policy),
+    get("/teams", FIND, catalog::teams),
+    get("/teams/{}", INCLUDE, catalog::team),
+    get("/abilities", &[], catalog::abilities),
+    get("/abilities/{}", &[], catalog::ability),
+    get("/oncalls", ON_CALLS, on_call::list).capped(Cap::OnCalls),
+    get("/schedules", FIND, on_call::schedules),
+    get("/schedules/{}", SPAN, on_call::schedule),
+    get("/schedules/{}/users", SPAN, on_call::people),
+    get("/webhook_subscriptions", FILTER, subscriptions::list),
+    write("POST", "/webhook_subscriptions", Some(SUBSCRIPTION), subscriptions::create),
+    get("/webhook_subscriptions/{}", &[], subscriptions::one),
+    write("PUT", "/webhook_subscriptions/{}", Some(SUBSCRIPTION_UPDATE), subscriptions::update),
+    write("DELETE", "/webhook_subscriptions/{}", None, subscriptions::delete),
+    write("POST", "/webhook_subscriptions/{}/enable", None, subscriptions::enable),
+    write("POST", "/webhook_subscriptions/{}/ping", None, subscriptions::ping),
+    write("POST", "/v2/enqueue", Some(EVENT), crate::events_api::enqueue).open(),
+    write("POST", "/v2/change/enqueue", Some(Shape::Any), crate::events_api::change).open(),
+];
+
+/// Finds the row of a call and what its placeholders stand for.
+pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
+    ROUTES
+        .iter()
+        .filter(|route| route.method == method)
+        .find_map(|route| placeholders(route.path, path).map(|found| (route, found)))
+}
+
+fn placeholders(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (mut wanted, mut given) = (pattern.split('/'), path.trim_end_matches('/').split('/'));
+    let mut found = Vec::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some("{}"), Some(value)) if !value.is_empty() => found.push(value.to_owned()),
+            (Some(wanted), Some(given)) if wanted == given => {}
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Owns the whole state of the simulated account, in memory, behind one lock.
+//!
+//! A change and the webhooks it causes are made under the same lock, so an event is queued exactly
+//! when its change is visible to REST.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::account::Account;
+use crate::events_api::DedupKeys;
+use crate::incident::{Actor, Incident, LogEntry};
+use crate::journal::Journal;
+use crate::knobs::Knobs;
+use crate::minter::Minter;
+use crate::options::Options;
+use crate::rest::limits::Windows;
+use crate::timers::Timers;
+use crate::webhooks::{Delivery, Subscription};
+
+/// The whole state of the simulated account.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) options: Arc<Options>,
+    pub(crate) minter: Minter,
+    pub(crate) account: Account,
+    pub(crate) knobs: Knobs,
+    pub(crate) incidents: Incidents,
+    pub(crate) log: Vec<LogEntry>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// Webhooks queued by the change in hand, not yet handed to their lanes.
+    pub(crate) outbox: Vec<Delivery>,
+    pub(crate) journal: Journal,
+    pub(crate) windows: Windows,
+    pub(crate) timers: Timers,
+    pub(crate) revoked_tokens: HashSet<String>,
+    pub(crate) dedup_keys: DedupKeys,
+}
+
+impl World {
+    pub(crate) fn new(options: Arc<Options>) -> Self {
+        Self {
+            minter: Minter::new(options.seed),
+            account: Account::northwind(),
+            knobs: options.knobs.clone(),
+            incidents: Incidents::starting_at(options.first_number),
+            log: Vec::new(),
+            subscriptions: Vec::new(),
+            outbox: Vec::new(),
+            journal: Journal::default(),
+            windows: Windows::default(),
+            timers: Timers::default(),
+            revoked_tokens: HashSet::new(),
+            dedup_keys: DedupKeys::default(),
+            options,
+        }
+    }
+
+    /// Writes a line to the log of the account and of the incident.
+    pub(crate) fn record(
+        &mut self,
+        id: &str,
+        kind: &'static str,
+        actor: &Actor,
+        at: Timestamp,
+        details: Value,
+    ) {
+        let entry_id = self.minter.log_entry_id();
+        let position = self.log.len();
+        let Some(incident) = self.incidents.get_mut(id) else { return };
+        incident.log.push(position);
+        let entry = LogEntry {
+            id: entry_id,
+            kind,
+            at,
+            agent: actor.agent.clone(),
+            channel: actor.channel,
+            incident: incident.id.clone(),
+            service: incident.service.clone(),
+            summary: String::new(),
+            details,
+        };
+        let summary = crate::shape::log::summary(self, &entry);
+        self.log.push(LogEntry { summary, ..entry });
+    }
+}
+
+/// All incidents, by number, found by id or by key.
+#[derive(Debug, Default)]
+pub(crate) struct Incidents {
+    by_number: BTreeMap<u64, Incident>,
+    numbers: HashMap<String, u64>,
+    keys: HashMap<String, Vec<u64>>,
+    next_number: u64,
+}
+
+impl Incidents {
+    fn starting_at(first: u64) -> Self {
+        Self { next_number: first, ..Self::default() }
+    }
+
+    /// Takes the next incident number.
+    pub(crate) fn take_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    pub(crate) fn insert(&mut self, incident: Incident) {
+        self.numbers.insert(incident.id.clone(), incident.number);
+        if let Some(key) = &incident.key {
+            self.keys.entry(key.clone()).or_default().push(incident.number);
+        }
+        self.by_number.insert(incident.number, incident);
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Incident> {
+        self.by_number.get(self.numbers.get(id)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Incident> {
+        self.by_number.get_mut(self.numbers.get(id)?)
+    }
+
+    /// Finds an incident by id or by number.
+    pub(crate) fn find(&self, id_or_number: &str) -> Option<&Incident> {
+        self.get(id_or_number).or_else(|| self.by_number.get(&id_or_number.parse().ok()?))
+    }
+
+    /// The incidents with this key, oldest first.
+    pub(crate) fn with_key(&self, key: &str) -> impl Iterator<Item = &Incident> {
+        let numbers = self.keys.get(key).map(Vec::as_slice).unwrap_or_default();
+        numbers.iter().filter_map(|number| self.by_number.get(number))
+    }
+
+    /// All incidents, oldest first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Incident> {
+        self.by_number.values()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_number.len()
+    }
+}
