@@ -1,3 +1,47 @@
-//! Placeholder.
+//! `tandem-reconciler`: boot order only.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use secrecy::ExposeSecret;
+use tandem_bus::Bus;
+use tandem_reconciler::{apply::Applier, relay::Relay, settings::Settings};
+use tandem_runtime::{Stop, ops, process};
+use tandem_store::Store;
+use tokio::sync::Notify;
+
+fn main() -> ExitCode {
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(error) if error.use_stderr() => {
+            drop(error.print());
+            return ExitCode::from(64);
+        }
+        Err(error) => error.exit(),
+    };
+    let common = settings.common.clone();
+    process::run("tandem-reconciler", &common, |stop| boot(settings, stop))
+}
+
+async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
+    let url = settings.database_url()?;
+    let store = Store::connect(url.expose_secret(), "tandem-reconciler", settings.connections)?;
+    let bus = Bus::connect(&settings.common.nats_url, "tandem-reconciler").await?;
+    stop.spawn_dropped("topology", bus.clone().keep_topology());
+
+    let (ready_bus, ready_store) = (bus.clone(), store.clone());
+    let readiness = ops::Readiness::default()
+        .check("nats", move || std::future::ready(ready_bus.connected()))
+        .check("postgres", move || {
+            let store = ready_store.clone();
+            async move { store.is_ready().await }
+        });
+    ops::serve(settings.ops_addr(), readiness, &stop).await?;
+
+    let committed = Arc::new(Notify::new());
+    let relay = Relay::new(store.clone(), bus.clone(), Arc::clone(&committed));
+    stop.spawn("relay", relay.run(stop.clone()));
+    let applier = Applier::new(store, bus, committed);
+    stop.spawn("apply", applier.run(stop.clone()));
+    Ok(())
+}

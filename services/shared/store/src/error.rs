@@ -62,9 +62,10 @@ impl StoreError {
             | sqlx::Error::Protocol(_) => true,
             sqlx::Error::Database(error) => {
                 // Connection exceptions, resources, operator intervention, serialisation and
-                // deadlock: classes 08, 53, 57 and 40 of PostgreSQL's error codes.
+                // deadlock: classes 08, 53, 57 and 40 of PostgreSQL's error codes. Class 42 means
+                // that the schema is not ours (yet), which is nobody's data's fault either.
                 let code = error.code().unwrap_or_default();
-                ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
+                ["08", "53", "57", "40", "42"].iter().any(|class| code.starts_with(class))
             }
             _ => false,
         }

@@ -1,0 +1,261 @@
+//! Take → load → decide → commit → settle: the shape every service repeats.
+//!
+//! A batch is what is ready, never waiting for more, in one transaction. When a batch fails it is
+//! repeated one event at a time, so that only the poisoned one is set aside.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use tandem_bus::{Bus, consume::Taken, publish::Outgoing, subjects, topology};
+use tandem_domain::{
+    event::Event,
+    id::{Connector, IntegrationId},
+};
+use tandem_runtime::{Stop, process::chain, trace};
+use tandem_store::{Store, StoreError, inbox};
+use tokio::sync::Notify;
+use tracing::Instrument;
+
+use crate::{
+    batch::{self, Item, Written},
+    commit, load,
+};
+
+/// The most events one transaction takes.
+const BATCH_MAX: usize = 256;
+/// How long to wait before asking for events again when nothing works.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Applies events until it is time to stop.
+#[derive(Debug)]
+pub struct Applier {
+    store: Store,
+    bus: Bus,
+    committed: Arc<Notify>,
+}
+
+/// A message with the event in it.
+struct Work {
+    taken: Taken,
+    item: Item,
+    /// Lasts as long as the work, and carries the trace on.
+    _span: tracing::Span,
+}
+
+impl Applier {
+    /// Prepares an applier that nudges `committed` after each commit.
+    pub fn new(store: Store, bus: Bus, committed: Arc<Notify>) -> Self {
+        Self { store, bus, committed }
+    }
+
+    /// Runs until it is time to stop; through outages of NATS and Postgres.
+    pub async fn run(self, stop: Stop) {
+        while !stop.is_asked() {
+            match self.store.check_schema().await {
+                Ok(()) => break,
+                Err(error) => tracing::warn!(error = chain(&error), "waiting for postgres"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = stop.asked() => {}
+            }
+        }
+        while !stop.is_asked() {
+            if let Err(error) = self.consume(&stop).await {
+                tracing::debug!(error = chain(&error), "consuming starts over");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = stop.asked() => {}
+            }
+        }
+    }
+
+    async fn consume(&self, stop: &Stop) -> Result<(), tandem_bus::Unavailable> {
+        let messages =
+            self.bus.consume(topology::IN, topology::reconciler(), 2 * BATCH_MAX).await?;
+        let mut ready = std::pin::pin!(messages.ready_chunks(BATCH_MAX));
+        loop {
+            let chunk = tokio::select! {
+                chunk = ready.next() => chunk,
+                () = stop.asked() => return Ok(()),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            let mut taken = Vec::with_capacity(chunk.len());
+            let mut lost = None;
+            for message in chunk {
+                match message {
+                    Ok(message) => taken.push(message),
+                    Err(error) => lost = Some(error),
+                }
+            }
+            self.settle_all(taken, stop).await;
+            if let Some(error) = lost {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Deals with every message: afterwards each one is acknowledged, or will be delivered again.
+    async fn settle_all(&self, taken: Vec<Taken>, stop: &Stop) {
+        let mut work = Vec::with_capacity(taken.len());
+        for taken in taken {
+            match taken.json::<Event>() {
+                Ok(event) => work.push(Work::new(taken, event)),
+                Err(error) => self.bury(&taken, &format!("not an event: {error}")).await,
+            }
+        }
+        if work.is_empty() {
+            return;
+        }
+        match self.apply_patiently(&work, stop).await {
+            Ok(()) => {}
+            Err(error) if work.len() == 1 => self.give_up(&work, &error).await,
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    events = work.len(),
+                    "a batch failed; one by one"
+                );
+                for one in work.chunks(1) {
+                    if let Err(error) = self.apply_patiently(one, stop).await {
+                        self.give_up(one, &error).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies a batch; while Postgres is away, waits for it.
+    async fn apply_patiently(&self, work: &[Work], stop: &Stop) -> Result<(), StoreError> {
+        loop {
+            match self.apply(work).await {
+                Err(error) if error.is_passing() => {
+                    metrics::counter!("tandem_apply_waits_total").increment(1);
+                    tracing::warn!(error = chain(&error), "waiting for postgres");
+                    for one in work {
+                        one.taken.working().await;
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        // Unacknowledged, so it comes again.
+                        () = stop.asked() => return Ok(()),
+                    }
+                }
+                Err(error) => return Err(error),
+                Ok(written) => {
+                    self.committed.notify_one();
+                    for (to, reply) in &written.replies {
+                        if let Ok(body) = serde_json::to_vec(reply) {
+                            self.bus.tell(to.clone(), body.into()).await;
+                        }
+                    }
+                    for one in work {
+                        one.taken.ack().await;
+                    }
+                    metrics::counter!("tandem_events_total").increment(work.len() as u64);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn apply(&self, work: &[Work]) -> Result<Written, StoreError> {
+        let mut transaction = self.store.begin().await?;
+        let arrivals: Vec<_> = work.iter().map(|one| arrival(&one.item)).collect();
+        let mut fresh: BTreeSet<(String, String)> =
+            inbox::admit(&mut transaction, &arrivals).await?.into_iter().collect();
+        // Of a delivery that is in the batch twice, the first one counts.
+        let items: Vec<&Item> = work
+            .iter()
+            .map(|one| &one.item)
+            .filter(|item| fresh.remove(&(item.event.source(), item.event.delivery())))
+            .collect();
+        metrics::counter!("tandem_duplicates_total").increment((work.len() - items.len()) as u64);
+        let loaded = load::load(&mut transaction, &items).await?;
+        let connectors: Vec<(IntegrationId, Connector)> = loaded
+            .integrations
+            .iter()
+            .map(|integration| (integration.id, integration.connector.clone()))
+            .collect();
+        let written = batch::work(&items, loaded);
+        let connector_of = |id| connectors.iter().find(|(of, _)| *of == id).map(|(_, c)| c.clone());
+        let writing = commit::write(&mut transaction, &written, connector_of);
+        writing.instrument(tracing::debug_span!("commit", events = items.len())).await?;
+        Store::commit(transaction).await?;
+        Ok(written)
+    }
+
+    /// Sets one event aside, with the reason.
+    async fn give_up(&self, work: &[Work], error: &StoreError) {
+        for one in work {
+            self.bury(&one.taken, &chain(error)).await;
+        }
+    }
+
+    /// Moves a message to the dead letters; it is acknowledged only once it is there.
+    async fn bury(&self, taken: &Taken, cause: &str) {
+        tracing::error!(
+            sequence = taken.sequence,
+            cause,
+            "an event was set aside as a dead letter"
+        );
+        metrics::counter!("tandem_dead_letters_total", "direction" => "in").increment(1);
+        let integration =
+            taken.subject().split('.').nth(3).and_then(|token| token.parse::<IntegrationId>().ok());
+        let body = serde_json::json!({
+            "cause": cause,
+            "subject": taken.subject(),
+            "sequence": taken.sequence,
+            "original": String::from_utf8_lossy(taken.body()),
+        });
+        let id = format!("in-{}", taken.sequence);
+        let letter = Outgoing::json(subjects::dead_in(integration), id, &body);
+        let buried = match letter {
+            Ok(letter) => self.bus.publish(letter).await.map_err(|error| chain(&error)),
+            Err(error) => Err(error.to_string()),
+        };
+        match buried {
+            Ok(_) => taken.ack().await,
+            Err(error) => {
+                tracing::warn!(error, "a dead letter could not be stored; it is tried again");
+                taken.later(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
+impl Work {
+    fn new(taken: Taken, event: Event) -> Self {
+        let span = tracing::info_span!(
+            "apply",
+            event.id = event.identity(),
+            source = event.source(),
+            sequence = taken.sequence
+        );
+        trace::adopt(&span, taken.traceparent());
+        let item = Item {
+            event,
+            sequence: taken.sequence,
+            at: taken.stored_at,
+            traceparent: trace::traceparent_of(&span),
+            reply_to: taken.reply_to().map(str::to_owned),
+        };
+        Self { taken, item, _span: span }
+    }
+}
+
+fn arrival(item: &Item) -> inbox::Arrival {
+    let kind = match item.event {
+        Event::Observation(_) => "observation",
+        Event::Receipt(_) => "receipt",
+        Event::Edit(_) => "edit",
+    };
+    inbox::Arrival {
+        source: item.event.source(),
+        delivery: item.event.delivery(),
+        event: item.event.identity(),
+        kind,
+        at: item.at,
+    }
+}

@@ -1,0 +1,12 @@
+//! The only writer of incidents, links, notes and decisions.
+//!
+//! [`apply`] takes what is ready from `tandem.in.>`, applies the rules in one transaction and
+//! acknowledges only after the commit; [`relay`] publishes what was decided. A crash anywhere in
+//! between repeats a batch, and the inbox makes the repetition change nothing.
+
+pub mod apply;
+mod batch;
+mod commit;
+mod load;
+pub mod relay;
+pub mod settings;

@@ -1,0 +1,122 @@
+//! The relay: what was decided leaves for the broker, in a transaction that ends when it is there.
+//!
+//! Desired states: the row is locked, its newest version published, and only then marked, so an
+//! older state can never overtake a newer one and an outage collapses to one message per link.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use tandem_bus::{
+    Bus,
+    publish::{NotStored, Outgoing},
+};
+use tandem_runtime::{Stop, process::chain};
+use tandem_store::{Store, StoreError, desired, outbox};
+use tokio::sync::Notify;
+
+/// The most messages one round takes.
+const ROUND_MAX: u32 = 256;
+/// How many publishes await their ack at once.
+const IN_FLIGHT: usize = 64;
+/// How long to wait for a nudge; another copy's crash leaves none.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Publishes what was decided.
+#[derive(Debug)]
+pub struct Relay {
+    store: Store,
+    bus: Bus,
+    committed: Arc<Notify>,
+}
+
+/// Why a round did not publish everything it took.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("postgres")]
+    Store(#[from] StoreError),
+    #[error("nats")]
+    Bus(#[from] NotStored),
+    #[error("a message could not be written")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Relay {
+    /// Prepares a relay that is nudged through `committed`.
+    pub fn new(store: Store, bus: Bus, committed: Arc<Notify>) -> Self {
+        Self { store, bus, committed }
+    }
+
+    /// Runs until it is time to stop.
+    pub async fn run(self, stop: Stop) {
+        while !stop.is_asked() {
+            let round = async {
+                let states = self.publish_desired().await?;
+                Ok::<_, Interrupted>(states + self.publish_outbox().await?)
+            };
+            let wait = match round.await {
+                Ok(0) => IDLE,
+                // There may be more.
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "publishing waits");
+                    Duration::from_millis(250)
+                }
+            };
+            tokio::select! {
+                () = self.committed.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = stop.asked() => {}
+            }
+        }
+    }
+
+    async fn publish_desired(&self) -> Result<usize, Interrupted> {
+        let mut transaction = self.store.begin().await?;
+        let waiting = desired::take(&mut transaction, ROUND_MAX).await?;
+        let message = |state: desired::Waiting| {
+            let id = format!("{}-{}", state.link, state.version);
+            let message = Outgoing::json(state.subject, id, &state.body)?;
+            Ok(((state.link, state.version), message.traced(state.traceparent)))
+        };
+        let messages = waiting.into_iter().map(message).collect::<Result<_, Interrupted>>()?;
+        let (sent, failed) = self.publish(messages).await;
+        desired::mark_published(&mut transaction, &sent).await?;
+        Store::commit(transaction).await?;
+        failed.map_or(Ok(sent.len()), Err)
+    }
+
+    async fn publish_outbox(&self) -> Result<usize, Interrupted> {
+        let mut transaction = self.store.begin().await?;
+        let taken = outbox::take(&mut transaction, ROUND_MAX).await?;
+        let message = |(id, stored): (i64, outbox::Message)| {
+            let message = Outgoing::json(stored.subject, stored.message_id, &stored.body)?;
+            Ok((id, message.traced(stored.traceparent)))
+        };
+        let messages = taken.into_iter().map(message).collect::<Result<_, Interrupted>>()?;
+        let (sent, failed) = self.publish(messages).await;
+        outbox::remove(&mut transaction, &sent).await?;
+        Store::commit(transaction).await?;
+        failed.map_or(Ok(sent.len()), Err)
+    }
+
+    /// Publishes in order, many acks awaited at once; says which messages the broker has, and why
+    /// it has not the others.
+    async fn publish<K: Send>(
+        &self,
+        messages: Vec<(K, Outgoing)>,
+    ) -> (Vec<K>, Option<Interrupted>) {
+        let mut sent = Vec::with_capacity(messages.len());
+        let mut failed = None;
+        let mut publishing = stream::iter(messages)
+            .map(|(key, message)| async move { (key, self.bus.publish(message).await) })
+            .buffered(IN_FLIGHT);
+        while let Some((key, result)) = publishing.next().await {
+            match result {
+                Ok(_) => sent.push(key),
+                Err(error) => failed = Some(error.into()),
+            }
+        }
+        metrics::counter!("tandem_published_total").increment(sent.len() as u64);
+        (sent, failed)
+    }
+}

@@ -1,0 +1,36 @@
+//! The reconciler's settings; `--help` is their reference.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use secrecy::SecretString;
+use tandem_runtime::settings::{Common, NoSecret, secret};
+
+/// Applies the rules of ownership and conflict to what happens on either side
+#[derive(Debug, clap::Parser)]
+#[command(name = "tandem-reconciler", version)]
+pub struct Settings {
+    /// Settings every service has.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where Postgres is
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+    /// A file with the database URL instead
+    #[arg(long, env = "DATABASE_URL_FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+    /// How many connections to Postgres to hold at most
+    #[arg(long, env = "TANDEM_DATABASE_CONNECTIONS", default_value_t = 4)]
+    pub connections: u32,
+}
+
+impl Settings {
+    /// The database URL, from wherever it was given.
+    pub fn database_url(&self) -> Result<SecretString, NoSecret> {
+        secret("database-url", self.database_url.as_ref(), self.database_url_file.as_ref())
+    }
+
+    /// Where probes and metrics are served.
+    pub fn ops_addr(&self) -> SocketAddr {
+        self.common.ops_addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9102)))
+    }
+}
