@@ -207,27 +207,25 @@ impl From<v1::RecordRef> for RecordRef {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct TimelineEntry {
-    pub id: String,
+    pub position: i64,
     pub incident: String,
     pub time: Option<String>,
     pub kind: String,
     pub text: String,
     pub side: Option<&'static str>,
     pub author: Option<String>,
-    pub integration: Option<String>,
 }
 
 impl From<v1::TimelineEntry> for TimelineEntry {
     fn from(from: v1::TimelineEntry) -> Self {
         Self {
             side: from.side().word(),
-            id: from.id,
+            position: from.position,
             incident: from.incident,
             time: instant(from.time),
             kind: from.kind,
             text: from.text,
             author: known(from.author),
-            integration: known(from.integration),
         }
     }
 }

@@ -167,7 +167,7 @@ impl Rows for TimelineEntry {
         vec![
             ("time", text(self.time.as_ref())),
             ("kind", self.kind.clone()),
-            ("side", self.integration.clone().unwrap_or_else(|| word(self.side))),
+            ("side", word(self.side)),
             ("author", text(self.author.as_ref())),
             ("text", self.text.clone()),
         ]

@@ -1,0 +1,87 @@
+//! The calls, one file per proto service, and what several of them need.
+
+mod edit;
+pub mod incident;
+pub mod integration;
+pub mod link;
+pub mod ownership;
+pub mod service_mapping;
+mod watch;
+
+use tandem_domain::id::{IncidentId, IntegrationId, Org};
+use tandem_store::{
+    PgConnection, StoreError,
+    integrations::{self, Stored},
+};
+
+use crate::{check, refusal::Refusal};
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            Self::Unavailable { what: "the database", source: Box::new(error) }
+        } else {
+            Self::Broken { what: "the database refused", source: Box::new(error) }
+        }
+    }
+}
+
+/// The organisation, where it must be said.
+fn org(text: &str) -> Result<Org, Refusal> {
+    check::org(text).map_err(|problem| Refusal::invalid("org", problem))
+}
+
+/// The incident's id; a text that is none is like the id of no incident.
+fn incident_id(text: &str) -> Result<IncidentId, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::invalid("incident", "must be the id of an incident (inc_…)"));
+    }
+    text.parse().map_err(|_| Refusal::unknown("incident", text))
+}
+
+/// The integration that is called `reference` (handle, id or exact name). A handle goes before a
+/// name; several organisations, or several integrations of one name, are not chosen between.
+async fn find(conn: &mut PgConnection, org: &str, reference: &str) -> Result<Stored, Refusal> {
+    if reference.is_empty() {
+        return Err(Refusal::invalid("integration", "must be a handle, an id or a name"));
+    }
+    let found = if org.is_empty() {
+        anywhere(conn, reference).await?
+    } else {
+        integrations::named(conn, &self::org(org)?, reference).await?
+    };
+    choose(found, reference)
+}
+
+async fn anywhere(conn: &mut PgConnection, reference: &str) -> Result<Vec<Stored>, StoreError> {
+    if let Ok(id) = reference.parse::<IntegrationId>() {
+        let found = integrations::get(conn, id, false).await?;
+        return Ok(found.into_iter().filter(|stored| !stored.deleted).collect());
+    }
+    let all = integrations::list(conn, None).await?;
+    let is_meant = |stored: &Stored| {
+        let integration = &stored.integration;
+        !stored.deleted
+            && (integration.handle.as_str() == reference || integration.name == reference)
+    };
+    Ok(all.into_iter().filter(is_meant).collect())
+}
+
+fn choose(mut found: Vec<Stored>, reference: &str) -> Result<Stored, Refusal> {
+    let id = reference.parse::<IntegrationId>().ok();
+    let exact = |stored: &Stored| {
+        Some(stored.integration.id) == id || stored.integration.handle.as_str() == reference
+    };
+    if found.iter().any(exact) {
+        found.retain(exact);
+    }
+    if found.len() > 1 {
+        let names: Vec<String> = found
+            .iter()
+            .map(|stored| format!("{} in {}", stored.integration.handle, stored.integration.org))
+            .collect();
+        let problem = format!("{reference:?} could be any of: {}", names.join(", "));
+        return Err(Refusal::invalid("integration", problem));
+    }
+    found.pop().ok_or_else(|| Refusal::unknown("integration", reference))
+}

@@ -1,0 +1,269 @@
+//! Integrations: created, read, changed, deleted. Secrets are sealed before they are stored.
+
+use prost_types::FieldMask;
+use secrecy::{ExposeSecret as _, SecretString};
+use tandem_bus::config::{signing_secret_place, token_place};
+use tandem_domain::id::{IntegrationId, Mint};
+use tandem_proto::v1::{self, integration_service_server::IntegrationService};
+use tandem_runtime::clock;
+use tandem_seal::SealError;
+use tandem_store::{
+    Store,
+    integrations::{self, Stored},
+};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::find;
+use crate::{
+    Admin,
+    configuration::{self, Naming, Secrets},
+    page,
+    refusal::Refusal,
+    wire,
+};
+
+/// Secrets in force at once: the present one, and the one before it while senders are switched.
+const SIGNING_SECRETS: usize = 2;
+/// How often another caller may take the handle we had chosen before we give up.
+const ATTEMPTS: u32 = 5;
+
+/// Configures a new integration.
+pub(crate) async fn create(
+    admin: &Admin,
+    request: v1::CreateIntegrationRequest,
+) -> Result<v1::Integration, Refusal> {
+    let now = clock::now();
+    let id: IntegrationId = Mint::new(now, Uuid::new_v4().as_bytes()).id();
+    let asked = request.integration.unwrap_or_default();
+    let (integration, naming, secrets) = configuration::creation(asked, id)?;
+    let mut stored = Stored {
+        integration,
+        token: None,
+        signing_secrets: Vec::new(),
+        created_at: now,
+        updated_at: now,
+        deleted: false,
+    };
+    seal(admin, &mut stored, secrets)?;
+    for _ in 0..ATTEMPTS {
+        match insert(admin, &mut stored, &naming).await {
+            Err(Insertion::Taken) => {}
+            Err(Insertion::Refused(refusal)) => return Err(refusal),
+            Ok(()) => {
+                admin.changed.notify_one();
+                return Ok(wire::integration(&stored));
+            }
+        }
+    }
+    Err(taken(stored.integration.handle.as_str()))
+}
+
+/// Why a new integration was not stored.
+enum Insertion {
+    /// Somebody took the handle since we looked.
+    Taken,
+    /// Anything else.
+    Refused(Refusal),
+}
+
+async fn insert(admin: &Admin, stored: &mut Stored, naming: &Naming) -> Result<(), Insertion> {
+    let refused = |error| Insertion::Refused(Refusal::from(error));
+    let mut transaction = admin.store.begin().await.map_err(refused)?;
+    let org = &stored.integration.org;
+    let in_use = integrations::handles(&mut transaction, org).await.map_err(refused)?;
+    let free = (1..)
+        .map_while(|n| naming.attempt(n))
+        .find(|handle| in_use.iter().all(|used| used != handle.as_str()));
+    let Some(handle) = free else {
+        return Err(Insertion::Refused(taken(stored.integration.handle.as_str())));
+    };
+    stored.integration.handle = handle;
+    match integrations::write(&mut transaction, stored).await {
+        Err(error) if error.is_taken() => return Err(Insertion::Taken),
+        written => written.map_err(refused)?,
+    }
+    Store::commit(transaction).await.map_err(refused)
+}
+
+fn taken(handle: &str) -> Refusal {
+    Refusal::Exists {
+        noun: "integration",
+        name: handle.to_owned(),
+        way_out: "choose another handle, or change that one".to_owned(),
+    }
+}
+
+/// Answers one integration.
+pub(crate) async fn get(
+    admin: &Admin,
+    request: v1::GetIntegrationRequest,
+) -> Result<v1::Integration, Refusal> {
+    let mut transaction = admin.store.begin().await?;
+    Ok(wire::integration(&find(&mut transaction, &request.org, &request.integration).await?))
+}
+
+/// Lists integrations by organisation and handle.
+pub(crate) async fn list(
+    admin: &Admin,
+    request: v1::ListIntegrationsRequest,
+) -> Result<v1::ListIntegrationsResponse, Refusal> {
+    let size = page::size(request.page_size)?;
+    let after = page::after::<(String, String)>(&request.page_token)?;
+    let org = (!request.org.is_empty()).then(|| super::org(&request.org)).transpose()?;
+    let mut transaction = admin.store.begin().await?;
+    let all = integrations::list(&mut transaction, org.as_ref()).await?;
+    let place = |stored: &Stored| {
+        let integration = &stored.integration;
+        (integration.org.to_string(), integration.handle.to_string())
+    };
+    let mut page: Vec<Stored> = all
+        .into_iter()
+        .filter(|stored| !stored.deleted)
+        .filter(|stored| after.as_ref().is_none_or(|after| place(stored) > *after))
+        .take(size.saturating_add(1))
+        .collect();
+    let next_page_token = page::next(&mut page, size, place);
+    Ok(v1::ListIntegrationsResponse {
+        integrations: page.iter().map(wire::integration).collect(),
+        next_page_token,
+    })
+}
+
+/// Changes what the mask names.
+pub(crate) async fn update(
+    admin: &Admin,
+    request: v1::UpdateIntegrationRequest,
+) -> Result<v1::Integration, Refusal> {
+    let v1::UpdateIntegrationRequest { org, integration, changes, update_mask, etag } = request;
+    let changes = changes.unwrap_or_default();
+    edit(admin, &org, &integration, &etag, |stored| apply(admin, stored, changes, update_mask))
+        .await
+}
+
+fn apply(
+    admin: &Admin,
+    stored: &mut Stored,
+    changes: v1::Integration,
+    mask: Option<FieldMask>,
+) -> Result<(), Refusal> {
+    let (integration, secrets) = configuration::change(&stored.integration, changes, mask)?;
+    stored.integration = integration;
+    seal(admin, stored, secrets)
+}
+
+/// Deletes an integration and forgets its secrets; its row stays, since decisions refer to it.
+pub(crate) async fn delete(
+    admin: &Admin,
+    request: v1::DeleteIntegrationRequest,
+) -> Result<(), Refusal> {
+    edit(admin, &request.org, &request.integration, "", |stored| {
+        stored.deleted = true;
+        stored.token = None;
+        stored.signing_secrets.clear();
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Changes a stored integration under its lock, and has the change published.
+///
+/// A change that leaves everything as it was makes no new version.
+pub(super) async fn edit<F>(
+    admin: &Admin,
+    org: &str,
+    reference: &str,
+    etag: &str,
+    change: F,
+) -> Result<v1::Integration, Refusal>
+where
+    F: FnOnce(&mut Stored) -> Result<(), Refusal>,
+{
+    let mut transaction = admin.store.begin().await?;
+    let id = find(&mut transaction, org, reference).await?.integration.id;
+    let found = integrations::get(&mut transaction, id, true).await?;
+    let found = found.filter(|stored| !stored.deleted);
+    let before = found.ok_or_else(|| Refusal::unknown("integration", reference))?;
+    if !etag.is_empty() && etag != before.integration.version.to_string() {
+        return Err(Refusal::Stale { noun: "integration", name: reference.to_owned() });
+    }
+    let mut after = before.clone();
+    change(&mut after)?;
+    if after == before {
+        return Ok(wire::integration(&before));
+    }
+    after.integration.version += 1;
+    after.updated_at = clock::now();
+    match integrations::write(&mut transaction, &after).await {
+        Err(error) if error.is_taken() => return Err(taken(after.integration.handle.as_str())),
+        written => written?,
+    }
+    Store::commit(transaction).await?;
+    admin.changed.notify_one();
+    Ok(wire::integration(&after))
+}
+
+/// Puts sealed secrets in their places.
+fn seal(admin: &Admin, stored: &mut Stored, secrets: Secrets) -> Result<(), Refusal> {
+    let id = stored.integration.id;
+    if let Some(token) = secrets.token {
+        stored.token = Some(admin.keyring.seal(&token_place(id), &token).map_err(unsealed)?);
+    }
+    if let Some(secret) = secrets.signing_secret {
+        let place = signing_secret_place(id);
+        let sealed = admin.keyring.seal(&place, &secret).map_err(unsealed)?;
+        stored.signing_secrets.retain(|held| !is_same(admin, &place, held, &secret));
+        stored.signing_secrets.insert(0, sealed);
+        stored.signing_secrets.truncate(SIGNING_SECRETS);
+    }
+    Ok(())
+}
+
+/// Whether a held secret is this one, so that giving it again does not push another one out.
+fn is_same(admin: &Admin, place: &str, held: &str, secret: &SecretString) -> bool {
+    let held = admin.keyring.open(place, held);
+    held.is_ok_and(|held| held.expose_secret() == secret.expose_secret())
+}
+
+fn unsealed(error: SealError) -> Refusal {
+    Refusal::Broken { what: "the secret could not be sealed", source: Box::new(error) }
+}
+
+#[tonic::async_trait]
+impl IntegrationService for Admin {
+    async fn create_integration(
+        &self,
+        request: Request<v1::CreateIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        Ok(Response::new(create(self, request.into_inner()).await?))
+    }
+
+    async fn get_integration(
+        &self,
+        request: Request<v1::GetIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        Ok(Response::new(get(self, request.into_inner()).await?))
+    }
+
+    async fn list_integrations(
+        &self,
+        request: Request<v1::ListIntegrationsRequest>,
+    ) -> Result<Response<v1::ListIntegrationsResponse>, Status> {
+        Ok(Response::new(list(self, request.into_inner()).await?))
+    }
+
+    async fn update_integration(
+        &self,
+        request: Request<v1::UpdateIntegrationRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        Ok(Response::new(update(self, request.into_inner()).await?))
+    }
+
+    async fn delete_integration(
+        &self,
+        request: Request<v1::DeleteIntegrationRequest>,
+    ) -> Result<Response<()>, Status> {
+        Ok(Response::new(delete(self, request.into_inner()).await?))
+    }
+}

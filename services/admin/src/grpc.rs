@@ -1,0 +1,84 @@
+//! The gRPC port: every service of the contract, health, and reflection in both its versions.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tandem_proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{
+        incident_service_server::IncidentServiceServer,
+        integration_service_server::IntegrationServiceServer,
+        link_service_server::LinkServiceServer, ownership_service_server::OwnershipServiceServer,
+        service_mapping_service_server::ServiceMappingServiceServer,
+    },
+};
+use tandem_runtime::{
+    Stop,
+    ops::{self, OpsError},
+    trace,
+};
+use tonic::transport::{Server, server::TcpIncoming};
+use tonic_reflection::server::Builder as Reflection;
+use tracing::Span;
+
+use crate::Admin;
+
+/// Why the gRPC port could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum GrpcError {
+    /// The address cannot be listened on.
+    #[error("grpc cannot be served")]
+    Listen(#[source] OpsError),
+    /// The descriptors that were built in cannot be served.
+    #[error("reflection cannot be served")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// Serves gRPC until it is time to stop.
+pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<(), GrpcError> {
+    let descriptors = || {
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let reflection = descriptors().build_v1().map_err(GrpcError::Reflection)?;
+    let older_reflection = descriptors().build_v1alpha().map_err(GrpcError::Reflection)?;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<IntegrationServiceServer<Admin>>().await;
+    health.set_serving::<ServiceMappingServiceServer<Admin>>().await;
+    health.set_serving::<OwnershipServiceServer<Admin>>().await;
+    health.set_serving::<LinkServiceServer<Admin>>().await;
+    health.set_serving::<IncidentServiceServer<Admin>>().await;
+
+    let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
+    tracing::info!(addr = ?listener.local_addr().ok(), "serving gRPC");
+    let asked = stop.clone();
+    let server = Server::builder()
+        .trace_fn(span)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(older_reflection)
+        .add_service(IntegrationServiceServer::new(admin.clone()))
+        .add_service(ServiceMappingServiceServer::new(admin.clone()))
+        .add_service(OwnershipServiceServer::new(admin.clone()))
+        .add_service(LinkServiceServer::new(admin.clone()))
+        .add_service(IncidentServiceServer::new(admin))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            async move { asked.asked().await },
+        );
+    stop.spawn("grpc", async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the gRPC port failed");
+        }
+    });
+    Ok(())
+}
+
+/// The span of a call, within the caller's trace where it sent one.
+fn span(request: &axum::http::Request<()>) -> Span {
+    let span = tracing::info_span!("grpc", method = request.uri().path());
+    let traceparent = request.headers().get(trace::TRACEPARENT);
+    trace::adopt(&span, traceparent.and_then(|value| value.to_str().ok()));
+    span
+}

@@ -1,0 +1,62 @@
+//! Starts admin: settings, connections, then the publisher and the three ports.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use secrecy::ExposeSecret as _;
+use tandem_admin::{
+    Admin, Listener, grpc, publisher, rest,
+    settings::{Command, Settings},
+};
+use tandem_bus::Bus;
+use tandem_runtime::{Stop, ops, process};
+use tandem_seal::Keyring;
+use tandem_store::Store;
+
+const NAME: &str = "tandem-admin";
+
+fn main() -> ExitCode {
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(told) => {
+            // Help is no failure; if it cannot be printed there is nobody left to tell.
+            drop(told.print());
+            return if told.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Err(contradiction) = settings.check() {
+        return process::usage(&contradiction);
+    }
+    match settings.command {
+        Some(Command::Migrate) => {
+            process::run(NAME, &settings.common, |stop| migrate(&settings, stop))
+        }
+        None => process::run(NAME, &settings.common, |stop| serve(&settings, stop)),
+    }
+}
+
+async fn migrate(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
+    let store = Store::connect(settings.database_url()?.expose_secret(), NAME, 1)?;
+    tandem_store::migrate(&store).await?;
+    stop.ask();
+    Ok(())
+}
+
+async fn serve(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
+    let keyring = Keyring::parse(&settings.master_keys.read()?)?;
+    let url = settings.database_url()?;
+    let store = Store::connect(url.expose_secret(), NAME, settings.database_connections)?;
+    let nats_url = &settings.common.nats_url;
+    let bus = Bus::connect(nats_url, NAME).await?;
+    let listener = Listener::connect(nats_url, NAME).await?;
+    let admin = Admin::new(store.clone(), bus.clone(), listener, keyring, stop.clone());
+
+    stop.spawn_dropped("topology", bus.clone().keep_topology());
+    stop.spawn_dropped("publisher", publisher::run(admin.clone()));
+    let readiness = admin.readiness();
+    ops::serve(settings.ops_addr(), readiness.clone(), &stop).await?;
+    grpc::serve(admin.clone(), settings.grpc_addr, &stop).await?;
+    let router = rest::router(admin, settings.public_url.as_deref(), readiness);
+    rest::serve(router, settings.rest_addr, &stop).await?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Why admin does not do what it is asked, in no protocol's words.
+//!
+//! [`crate::status`] turns it into gRPC, [`crate::rest`] into HTTP; everything else only makes one.
+//! A refusal says what to do next wherever that is known, and never carries a secret.
+
+use std::error::Error as StdError;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Fields of the request cannot be used.
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    /// There is no such thing.
+    #[error("there is no {noun} {name:?}")]
+    Unknown {
+        /// What kind of thing it would be.
+        noun: &'static str,
+        /// What it was asked for by.
+        name: String,
+    },
+    /// There is such a thing already.
+    #[error("there is already {noun} {name:?}: {way_out}")]
+    Exists {
+        /// What kind of thing it is.
+        noun: &'static str,
+        /// What it was to be called.
+        name: String,
+        /// What to do instead.
+        way_out: String,
+    },
+    /// The caller saw an older state than the present one.
+    #[error("{noun} {name:?} has changed since: read it again and repeat the change")]
+    Stale {
+        /// What kind of thing it is.
+        noun: &'static str,
+        /// Which one.
+        name: String,
+    },
+    /// Something that admin needs cannot be reached; the same request may work later.
+    #[error("{what} is not available: try again")]
+    Unavailable {
+        /// What cannot be reached.
+        what: &'static str,
+        /// Why, for the log.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Something is wrong with admin or its data.
+    #[error("{what}: see the log of admin")]
+    Broken {
+        /// What could not be done.
+        what: &'static str,
+        /// Why, for the log.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A field that cannot be used, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field's path in the request.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+}
+
+impl Violation {
+    /// A violation of one field.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl Refusal {
+    /// One field cannot be used.
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(field, problem)])
+    }
+
+    /// There is no `noun` called `name`.
+    pub fn unknown(noun: &'static str, name: impl Into<String>) -> Self {
+        Self::Unknown { noun, name: name.into() }
+    }
+
+    /// Logs what only an operator can help with; called once, where the answer is made.
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Unavailable { what, source } => {
+                tracing::warn!(
+                    what,
+                    error = tandem_runtime::process::chain(source.as_ref()),
+                    "unavailable"
+                );
+            }
+            Self::Broken { what, source } => {
+                tracing::error!(
+                    what,
+                    error = tandem_runtime::process::chain(source.as_ref()),
+                    "failed"
+                );
+            }
+            Self::Invalid(_) | Self::Unknown { .. } | Self::Exists { .. } | Self::Stale { .. } => {}
+        }
+    }
+}
+
+/// Gathers the violations of a request, so that its author hears of all of them at once.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    violations: Vec<Violation>,
+}
+
+impl Checks {
+    /// Takes the value, or notes why there is none.
+    pub(crate) fn take<T, E: ToString>(&mut self, field: &str, checked: Result<T, E>) -> Option<T> {
+        match checked {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.violations.push(Violation::new(field, problem.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Refuses if anything was noted.
+    pub(crate) fn finish(self) -> Result<(), Refusal> {
+        if self.violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.violations)) }
+    }
+}

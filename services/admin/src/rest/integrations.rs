@@ -1,0 +1,203 @@
+//! `/api/v1/integrations` as JSON: the same calls as the gRPC service, by other names.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use tandem_proto::{json, v1, words::Word};
+
+use super::{Rest, problem};
+use crate::{
+    api::integration,
+    refusal::{Checks, Refusal},
+};
+
+/// The body that creates an integration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Creation {
+    organization_id: String,
+    integration_type: String,
+    name: String,
+    base_url: String,
+    #[serde(default)]
+    credentials: Credentials,
+    #[serde(default)]
+    sync_direction: Option<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    handle: String,
+    #[serde(default)]
+    conflict_strategy: Option<String>,
+    #[serde(default)]
+    rate_limit: u32,
+    #[serde(default)]
+    backoff_multiplier: f64,
+    #[serde(default)]
+    from_email: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    token: Option<SecretString>,
+    signing_secret: Option<SecretString>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What a list may be asked with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    #[serde(default)]
+    organization_id: String,
+    #[serde(default)]
+    page_size: i32,
+    #[serde(default)]
+    page_token: String,
+}
+
+/// An integration, and where its webhooks go.
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    integration: json::Integration,
+    webhook_url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    integrations: Vec<Answer>,
+    next_page_token: String,
+}
+
+pub(super) async fn create(
+    State(rest): State<Rest>,
+    body: Result<Json<Creation>, JsonRejection>,
+) -> Response {
+    let Json(body) = match body {
+        Ok(body) => body,
+        Err(rejection) => return unreadable(&rejection),
+    };
+    let integration = match body.into_message() {
+        Ok(integration) => integration,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let request = v1::CreateIntegrationRequest { integration: Some(integration) };
+    match integration::create(&rest.admin, request).await {
+        Ok(created) => {
+            let place = format!("/api/v1/integrations/{}", created.id);
+            let headers: [(HeaderName, String); 1] = [(header::LOCATION, place)];
+            (StatusCode::CREATED, headers, Json(rest.answer(created))).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn list(
+    State(rest): State<Rest>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let Query(asked) = match asked {
+        Ok(asked) => asked,
+        Err(rejection) => return Refusal::invalid("query", rejection.body_text()).into_response(),
+    };
+    let request = v1::ListIntegrationsRequest {
+        org: asked.organization_id,
+        page_size: asked.page_size,
+        page_token: asked.page_token,
+    };
+    match integration::list(&rest.admin, request).await {
+        Ok(page) => Json(Page {
+            integrations: page.integrations.into_iter().map(|one| rest.answer(one)).collect(),
+            next_page_token: page.next_page_token,
+        })
+        .into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn get(
+    State(rest): State<Rest>,
+    Path(reference): Path<String>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let Query(asked) = match asked {
+        Ok(asked) => asked,
+        Err(rejection) => return Refusal::invalid("query", rejection.body_text()).into_response(),
+    };
+    let request = v1::GetIntegrationRequest { org: asked.organization_id, integration: reference };
+    match integration::get(&rest.admin, request).await {
+        Ok(found) => Json(rest.answer(found)).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl Creation {
+    fn into_message(self) -> Result<v1::Integration, Refusal> {
+        let mut checks = Checks::default();
+        let direction = checks.take("direction", word(self.sync_direction));
+        let conflict_strategy = checks.take("conflict_strategy", word(self.conflict_strategy));
+        checks.finish()?;
+        let exposed = |secret: Option<SecretString>| {
+            secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
+        };
+        Ok(v1::Integration {
+            org: self.organization_id,
+            r#type: self.integration_type,
+            name: self.name,
+            base_url: self.base_url,
+            direction: direction.unwrap_or(v1::Direction::Unspecified).into(),
+            enabled: self.enabled,
+            handle: self.handle,
+            conflict_strategy: conflict_strategy
+                .unwrap_or(v1::ConflictStrategy::Unspecified)
+                .into(),
+            rate_limit: self.rate_limit,
+            backoff_multiplier: self.backoff_multiplier,
+            from_email: self.from_email,
+            credentials: Some(v1::Credentials {
+                token: exposed(self.credentials.token),
+                signing_secret: exposed(self.credentials.signing_secret),
+            }),
+            ..Default::default()
+        })
+    }
+}
+
+/// The value of a word; left out, the unspecified one.
+fn word<W: Word + Default>(text: Option<String>) -> Result<W, String> {
+    match text {
+        None => Ok(W::default()),
+        Some(text) => W::from_word(&text).ok_or_else(|| format!("must be one of {}", W::choices())),
+    }
+}
+
+/// What serde says names the field and the place, for the sender alone: it is not logged.
+fn unreadable(rejection: &JsonRejection) -> Response {
+    let detail = match rejection {
+        JsonRejection::JsonDataError(error) => error.body_text(),
+        JsonRejection::JsonSyntaxError(_) => "the body is not JSON".to_owned(),
+        JsonRejection::MissingJsonContentType(_) => {
+            "the body must be sent as content-type application/json".to_owned()
+        }
+        _ => "the body cannot be read".to_owned(),
+    };
+    problem::answer(rejection.status(), "the body cannot be used", detail, Vec::new())
+}
+
+impl Rest {
+    fn answer(&self, from: v1::Integration) -> Answer {
+        let webhook_url =
+            self.public_url.as_ref().map(|root| format!("{root}{}", from.webhook_path));
+        Answer { integration: from.into(), webhook_url }
+    }
+}

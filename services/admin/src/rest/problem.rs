@@ -1,0 +1,78 @@
+//! Refusals over HTTP: `application/problem+json` (RFC 9457), naming the fields that are wrong.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::refusal::{Refusal, Violation};
+
+/// A problem as its reader sees it.
+#[derive(Debug, Serialize)]
+struct Problem {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Debug, Serialize)]
+struct FieldError {
+    field: String,
+    detail: String,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, title) = match &self {
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "the request is not valid"),
+            Self::Unknown { .. } => (StatusCode::NOT_FOUND, "there is no such thing"),
+            Self::Exists { .. } => (StatusCode::CONFLICT, "there is such a thing already"),
+            Self::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "it has changed since"),
+            Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not available"),
+            Self::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+        };
+        let detail = self.to_string();
+        let violations = match self {
+            Self::Invalid(violations) => violations,
+            _ => Vec::new(),
+        };
+        answer(status, title, detail, violations)
+    }
+}
+
+/// A problem that has nothing to do with what was asked, but with how.
+pub(super) fn answer(
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    violations: Vec<Violation>,
+) -> Response {
+    let errors = violations
+        .into_iter()
+        .map(|violation| FieldError {
+            field: as_in_rest(&violation.field).to_owned(),
+            detail: violation.problem,
+        })
+        .collect();
+    let problem = Problem { r#type: "about:blank", title, status: status.as_u16(), detail, errors };
+    let mut response = (status, Json(problem)).into_response();
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A few fields have other names in the REST body than in the contract.
+fn as_in_rest(field: &str) -> &str {
+    match field {
+        "org" => "organization_id",
+        "type" => "integration_type",
+        "direction" => "sync_direction",
+        other => other,
+    }
+}

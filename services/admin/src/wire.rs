@@ -1,0 +1,132 @@
+//! How the domain's values look in the contract's messages.
+
+use jiff::Timestamp;
+use tandem_domain::{
+    field::Field,
+    id::IncidentId,
+    incident::{Incident, Side},
+    integration::{Direction, ServiceMapping, Strategy},
+};
+use tandem_proto::{v1, words::Word as _};
+use tandem_store::{integrations::Stored, timeline::Line};
+
+/// An instant as protobuf has it.
+pub(crate) fn instant(at: Timestamp) -> prost_types::Timestamp {
+    let mut at = prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() };
+    // Before 1970 jiff counts nanoseconds down, protobuf up.
+    at.normalize();
+    at
+}
+
+/// An integration, without its secrets.
+pub(crate) fn integration(stored: &Stored) -> v1::Integration {
+    let from = &stored.integration;
+    v1::Integration {
+        id: from.id.to_string(),
+        org: from.org.to_string(),
+        handle: from.handle.to_string(),
+        name: from.name.clone(),
+        r#type: from.connector.to_string(),
+        base_url: from.base_url.clone(),
+        direction: direction(from.direction).into(),
+        enabled: from.enabled,
+        conflict_strategy: strategy(from.strategy).into(),
+        rate_limit: from.rate_limit,
+        backoff_multiplier: from.backoff_multiplier,
+        from_email: from.from_email.clone().unwrap_or_default(),
+        credentials: None,
+        has_token: stored.token.is_some(),
+        signing_secrets: u32::try_from(stored.signing_secrets.len()).unwrap_or(u32::MAX),
+        webhook_path: format!("/api/v1/webhooks/{}", from.id),
+        config_version: number(from.version),
+        etag: from.version.to_string(),
+        create_time: Some(instant(stored.created_at)),
+        update_time: Some(instant(stored.updated_at)),
+    }
+}
+
+/// A service mapping of an integration.
+pub(crate) fn service_mapping(integration: String, from: &ServiceMapping) -> v1::ServiceMapping {
+    v1::ServiceMapping {
+        integration,
+        service: from.service.clone(),
+        incident_type: from.incident_type.clone(),
+        is_default: from.default,
+    }
+}
+
+/// An incident, with its counterparts.
+pub(crate) fn incident(from: &Incident, links: Vec<v1::RecordRef>) -> v1::Incident {
+    let text = |field| from.value(field).unwrap_or_default().to_owned();
+    let severity = from.value(Field::Severity).and_then(v1::Severity::from_word);
+    let status = from.value(Field::Status).and_then(v1::Status::from_word);
+    v1::Incident {
+        id: from.id.to_string(),
+        org: from.org.to_string(),
+        title: text(Field::Title),
+        description: text(Field::Description),
+        severity: severity.unwrap_or_default().into(),
+        status: status.unwrap_or_default().into(),
+        assigned_to: text(Field::AssignedTo),
+        escalation_policy: text(Field::EscalationPolicy),
+        incident_type: from.incident_type.clone().unwrap_or_default(),
+        labels: from.labels.clone().into_iter().collect(),
+        links,
+        etag: from.revision.to_string(),
+        create_time: Some(instant(from.created_at)),
+        update_time: Some(instant(from.updated_at)),
+    }
+}
+
+/// A line of an incident's timeline.
+pub(crate) fn timeline_entry(incident: IncidentId, from: Line) -> v1::TimelineEntry {
+    let actor = from.actor;
+    v1::TimelineEntry {
+        position: number(from.position),
+        incident: incident.to_string(),
+        time: Some(instant(from.at)),
+        kind: from.kind,
+        text: from.text,
+        side: side(actor.side).into(),
+        author: actor.name.or(actor.email).or(actor.id).unwrap_or_default(),
+    }
+}
+
+/// A side.
+pub(crate) fn side(from: Side) -> v1::Side {
+    match from {
+        Side::Platform => v1::Side::Platform,
+        Side::External => v1::Side::External,
+    }
+}
+
+/// A count that never comes near the sign bit.
+pub(crate) fn number(from: u64) -> i64 {
+    i64::try_from(from).unwrap_or(i64::MAX)
+}
+
+fn direction(from: Direction) -> v1::Direction {
+    match from {
+        Direction::Inbound => v1::Direction::Inbound,
+        Direction::Outbound => v1::Direction::Outbound,
+        Direction::Bidirectional => v1::Direction::Bidirectional,
+    }
+}
+
+fn strategy(from: Strategy) -> v1::ConflictStrategy {
+    match from {
+        Strategy::LastWriteWins => v1::ConflictStrategy::LastWriteWins,
+        Strategy::OwnershipPriority => v1::ConflictStrategy::OwnershipPriority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_before_1970_counts_its_nanoseconds_upwards() {
+        let at: Timestamp = "1969-12-31T23:59:58.25Z".parse().unwrap();
+        assert_eq!(instant(at).to_string(), "1969-12-31T23:59:58.250Z");
+    }
+}
