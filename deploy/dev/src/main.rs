@@ -3,6 +3,7 @@
 //! This file knows the commands and nothing else; each lives in its own module under `commands`.
 
 mod commands;
+mod demo;
 mod stack;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Command {
     Down,
     /// Prints where everything is, as exports for a shell.
     Env,
+    /// Plays one incident's story on both sides and shows the latency of each hop.
+    Demo(commands::demo::Arguments),
     /// Runs the command line client against what is up.
     Im(commands::im::Arguments),
     /// Checks formatting, lints, documentation, dependencies and the `.sqlx` folder.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => commands::up::run(&arguments),
         Command::Down => commands::up::down(),
         Command::Env => commands::told::env(),
+        Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Im(arguments) => commands::im::run(&arguments),
         Command::Check => commands::check::run(),
         Command::Test(arguments) => commands::test::run(&arguments),

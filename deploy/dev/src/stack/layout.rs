@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_dev::{ServiceOptions, ports};
 
@@ -102,13 +103,12 @@ impl Layout<'_> {
 
     /// How to start the simulator.
     pub(super) fn simulator(&self, program: PathBuf) -> ServiceOptions {
-        let listen = host(self.ports.simulator);
         ServiceOptions {
             name: "pagerduty-sim".to_owned(),
             program,
-            args: ["serve", "--listen", &listen, "--seed", "1"].map(str::to_owned).to_vec(),
+            args: simulator_args(&host(self.ports.simulator)),
             log: log_file(self.dev, "pagerduty-sim"),
-            ready_url: Some(format!("{}/sim/healthz", http(self.ports.simulator))),
+            ready_url: Some(format!("{}/_sim/state", http(self.ports.simulator))),
             own_group: true,
             ..ServiceOptions::default()
         }
@@ -140,6 +140,16 @@ impl Layout<'_> {
         ];
         common.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// The simulator's arguments.
+///
+/// It forgets its records when it ends and names new ones from its seed, while we remember the old ones: with the same
+/// seed a new record would be taken for an old one.
+pub(super) fn simulator_args(listen: &str) -> Vec<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = now.as_secs().to_string();
+    ["serve", "--listen", listen, "--seed", &seed].map(str::to_owned).to_vec()
 }
 
 /// The log file of a process.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tandem_dev::{DaemonError, Nats, Postgres, Service};
 
+use super::layout::simulator_args;
 use super::state::{self, Process};
 use super::{Stack, configure};
 use crate::commands::steps::{self, Signals};
@@ -93,6 +94,8 @@ impl Stack {
 
     /// Starts the first part again that has ended, what others depend on first; says which it was.
     fn restart_one(&mut self) -> anyhow::Result<Option<String>> {
+        let listen = self.state.addresses.pagerduty.trim_start_matches("http://");
+        self.simulator.set_args(simulator_args(listen));
         let base: [&mut dyn Part; 3] = [&mut self.nats, &mut self.postgres, &mut self.simulator];
         let services = self.services.iter_mut().map(|service| -> &mut dyn Part { service });
         let Some(part) =
