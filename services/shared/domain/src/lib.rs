@@ -26,3 +26,5 @@ pub mod lens;
 pub mod link;
 pub mod outbound;
 pub mod reconcile;
+#[cfg(test)]
+mod world;

@@ -169,10 +169,14 @@ impl Draft<'_> {
                 {
                     *theirs = now;
                 }
+                // It was judged when it was first seen; all it can still do is agree.
+                self.agree(sight.link, field, value);
+                return;
             }
             News::Unordered => {
+                let again = seen.held.as_ref() == Some(&now);
                 seen.held = Some(now);
-                if !edited {
+                if !edited || again {
                     return;
                 }
             }
@@ -193,19 +197,15 @@ impl Draft<'_> {
         rule: &FieldRule,
         written: &Authorship,
     ) {
+        if self.agree(sight.link, field, value) {
+            return;
+        }
         let Some(link) = self.links.iter_mut().find(|link| link.id == sight.link) else { return };
         let Some(config) = self.configs.get(&link.integration) else { return };
         let seen = link.fields.entry(field).or_default();
         let ours = self.incident.fields.get(&field);
-        let ours_value = ours.and_then(|ours| ours.value.as_deref());
         let rev = ours.map_or(0, |ours| ours.rev);
-        let taken = rule.lens.put(ours_value, value);
-        // By the laws of lenses this is the same as "get(ours) equals it", and it holds for
-        // references too, which have no get.
-        if taken.as_ref().is_ok_and(|taken| taken.as_deref() == ours_value) {
-            seen.base = Some(Base { value: value.value.clone(), rev });
-            return;
-        }
+        let taken = rule.lens.put(ours.and_then(|ours| ours.value.as_deref()), value);
         if seen.base.is_none() {
             seen.base = seen
                 .open
@@ -246,6 +246,25 @@ impl Draft<'_> {
                 self.rebase(sight.link, field, Base { value: value.value.clone(), rev });
             }
         }
+    }
+
+    /// Whether an external value is what ours comes to over there; if so, that is the new base.
+    fn agree(&mut self, link: LinkId, field: Field, value: &Foreign) -> bool {
+        let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return false };
+        let config = self.configs.get(&link.integration);
+        let Some(rule) = config.and_then(|config| config.fields.get(&field)) else { return false };
+        let ours = self.incident.fields.get(&field);
+        let ours_value = ours.and_then(|ours| ours.value.as_deref());
+        // By the laws of lenses this is the same as "get(ours) equals it", and it holds for
+        // references too, which have no get.
+        let agree =
+            rule.lens.put(ours_value, value).is_ok_and(|taken| taken.as_deref() == ours_value);
+        if agree {
+            let rev = ours.map_or(0, |ours| ours.rev);
+            link.fields.entry(field).or_default().base =
+                Some(Base { value: value.value.clone(), rev });
+        }
+        agree
     }
 
     fn rebase(&mut self, link: LinkId, field: Field, base: Base) {

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::{Configs, Effect, Input, State, Step, draft::Draft, observe::Sight};
 use crate::{
     event::{Fate, Outcome, Reading, Receipt},
@@ -30,8 +28,7 @@ pub(super) fn apply(
         Outcome::Settled { version, before, after, fates } => {
             draft.read(link, before.as_deref());
             draft.read(link, after.as_deref());
-            let written = after.as_ref().map(|after| after.received);
-            draft.settle(link, *version, fates, written);
+            draft.settle(link, *version, fates, after.as_deref());
         }
         Outcome::Noted { note, foreign } => {
             let mut tracks = draft.tracks.iter_mut();
@@ -64,11 +61,11 @@ impl Draft<'_> {
         link: LinkId,
         version: u64,
         fates: &BTreeMap<Field, Fate>,
-        written: Option<Timestamp>,
+        after: Option<&Reading>,
     ) {
         let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return };
         for (field, _) in fates.iter().filter(|(_, fate)| **fate == Fate::Sent) {
-            link.fields.entry(*field).or_default().written = written;
+            link.fields.entry(*field).or_default().written = after.map(|after| after.received);
         }
         let latest = version >= link.confirmed;
         link.confirmed = link.confirmed.max(version);
@@ -80,16 +77,19 @@ impl Draft<'_> {
         }
         let mut problem = None;
         if let Some(published) = &mut link.published {
+            // What was written and did not stick is not written again until something else is
+            // wanted; everything else has had its turn, and the next difference is news.
             published.want.retain(|field, want| {
-                let seen = link.fields.get(field).and_then(|seen| seen.theirs.as_ref());
-                let holds = seen.is_some_and(|theirs| theirs.value.value == want.value);
-                if fates.get(field) == Some(&Fate::Sent) && !holds {
+                let answer = after.and_then(|after| after.snapshot.fields.get(field));
+                let stuck = answer.is_none_or(|answer| answer.value == want.value);
+                let ignored = fates.get(field) == Some(&Fate::Sent) && !stuck;
+                if ignored {
                     problem = Some(format!(
                         "{field}: the external side accepted {:?} and does not hold it",
                         want.value.as_deref().unwrap_or_default()
                     ));
                 }
-                !holds
+                ignored
             });
         }
         link.problem = problem;
