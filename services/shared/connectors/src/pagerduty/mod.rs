@@ -1,3 +1,15 @@
 //! PagerDuty's words. With the egress, the only place that knows them.
 
 pub mod defaults;
+mod event_type;
+pub mod plan;
+pub mod record;
+pub mod refusal;
+pub mod rest;
+pub mod signature;
+mod webhook;
+
+pub use webhook::Webhooks;
+
+/// The connector's name in configuration and subjects.
+pub const NAME: &str = "pagerduty";

@@ -1,0 +1,111 @@
+//! What every request shares, and which path leads where.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{any, post},
+};
+use tandem_bus::{
+    Bus,
+    config::{Snapshot, Snapshots},
+};
+use tandem_connectors::inbound::{Inbound, inbound};
+use tandem_domain::id::IntegrationId;
+use tandem_runtime::ops::Readiness;
+use tandem_seal::Keyring;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::{
+    forward::{self, Upstream},
+    receive, rehearse,
+    rejection::Rejection,
+    secrets::{Opened, Secrets},
+};
+
+/// The largest body: PagerDuty drops events above it by itself, and so may others.
+pub(crate) const BODY_MAX: usize = 256 * 1024;
+/// How long a body may take; with the broker's 3 s it must stay below [`WITHIN`] in normal life.
+pub(crate) const BODY_WITHIN: Duration = Duration::from_millis(2500);
+/// How long a delivery may take altogether: PagerDuty gives up after 5 s.
+pub(crate) const WITHIN: Duration = Duration::from_millis(3800);
+/// Deliveries in hand at a time; each may hold a body of [`BODY_MAX`].
+const IN_HAND: usize = 512;
+
+/// What every request shares.
+pub(crate) struct Door {
+    pub(crate) bus: Bus,
+    pub(crate) upstream: Option<Upstream>,
+    snapshots: Snapshots,
+    secrets: Secrets,
+    slots: Semaphore,
+}
+
+/// An integration whose deliveries can be judged.
+pub(crate) struct Addressee {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) inbound: &'static dyn Inbound,
+    pub(crate) opened: Arc<Opened>,
+}
+
+impl Door {
+    /// Nothing in hand yet.
+    pub(crate) fn new(
+        bus: Bus,
+        snapshots: Snapshots,
+        keyring: Keyring,
+        upstream: Option<Upstream>,
+    ) -> Self {
+        let secrets = Secrets::new(keyring);
+        Self { bus, upstream, snapshots, secrets, slots: Semaphore::new(IN_HAND) }
+    }
+
+    /// A place among the deliveries in hand; there is no queue before it.
+    pub(crate) fn slot(&self) -> Result<SemaphorePermit<'_>, Rejection> {
+        self.slots.try_acquire().map_err(|_| Rejection::Overloaded)
+    }
+
+    /// The integration a path names, as a prefixed id or a bare UUID. A name that makes no sense is
+    /// unknown like any other: who configured it wrongly gets the time to put it right.
+    pub(crate) fn addressee(&self, id: &str) -> Result<Addressee, Rejection> {
+        let id = id.parse::<IntegrationId>().map_err(|_| Rejection::Unknown)?;
+        let Some(snapshot) = self.snapshots.get(id) else {
+            return Err(if self.loaded() { Rejection::Unknown } else { Rejection::NotLoaded });
+        };
+        if snapshot.deleted {
+            return Err(Rejection::Deleted);
+        }
+        let inbound = inbound(&snapshot.integration.connector).ok_or(Rejection::Unknown)?;
+        let opened = self.secrets.of(&snapshot);
+        Ok(Addressee { snapshot, inbound, opened })
+    }
+
+    /// Whether the configuration was read in full.
+    pub(crate) fn loaded(&self) -> bool {
+        self.snapshots.seen().borrow().complete
+    }
+}
+
+/// What must hold before deliveries can be taken.
+pub(crate) fn readiness(bus: &Bus, snapshots: &Snapshots) -> Readiness {
+    let (bus, seen) = (bus.clone(), snapshots.seen());
+    Readiness::default()
+        .check("nats", move || std::future::ready(bus.connected()))
+        .check("configuration", move || std::future::ready(seen.borrow().complete))
+}
+
+/// The paths.
+pub(crate) fn router(door: Door) -> Router {
+    Router::new()
+        .route("/api/v1/webhooks/{integration}", post(receive::webhook))
+        .route("/api/v1/webhooks/{integration}/test", post(rehearse::test))
+        .route("/api/v1/{*rest}", any(forward::forward))
+        .fallback(nowhere)
+        .with_state(Arc::new(door))
+}
+
+async fn nowhere(State(_): State<Arc<Door>>) -> Response {
+    forward::no_such_path()
+}
