@@ -1,0 +1,220 @@
+//! Calls of REST v2 as data: what is asked for, never how it is sent.
+//!
+//! A request holds no credentials, so it can be shown in a dead letter as it is. Whatever a record
+//! id holds, it stays one path segment. Paths, wrappers and required members follow the published
+//! OpenAPI file of REST v2.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+use tandem_domain::{
+    field::{Field, Value},
+    id::RecordId,
+    outbound::{Create, Want},
+};
+
+/// The media type every call asks for; without it, PagerDuty may answer in an older form.
+pub const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
+
+/// The methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates.
+    Post,
+    /// Changes.
+    Put,
+}
+
+/// One call, without its credentials.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Request {
+    /// How.
+    pub method: Method,
+    /// The path below the integration's base URL, escaped.
+    pub path: String,
+    /// The query, not yet escaped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<(&'static str, String)>,
+    /// The JSON body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Json>,
+}
+
+impl Request {
+    fn get(path: String) -> Self {
+        Self { method: Method::Get, path, query: Vec::new(), body: None }
+    }
+}
+
+/// The value of the `Authorization` header that goes with an API key.
+pub fn authorization(token: &str) -> String {
+    format!("Token token={token}")
+}
+
+/// Reads a record.
+pub fn read(record: &RecordId) -> Request {
+    Request::get(format!("/incidents/{}", segment(record.as_str())))
+}
+
+/// Looks for the records that were created under a key, however long ago and whatever became of
+/// them: without `date_range`, the list ends after a month.
+pub fn find(key: &str) -> Request {
+    let query = vec![("incident_key", key.to_owned()), ("date_range", "all".to_owned())];
+    Request { query, ..Request::get("/incidents".to_owned()) }
+}
+
+/// Creates a record with what can be given at creation; the rest of what is wanted follows as a
+/// [`change`].
+pub fn create(create: &Create, want: &BTreeMap<Field, Want>) -> Request {
+    let mut incident = Map::new();
+    incident.insert("type".to_owned(), json!("incident"));
+    for field in AT_CREATION {
+        if let Some(want) = want.get(&field) {
+            incident.extend(member(field, &want.value));
+        }
+    }
+    let service = json!({ "id": create.service, "type": "service_reference" });
+    incident.insert("service".to_owned(), service);
+    incident.insert("incident_key".to_owned(), json!(create.key));
+    if let Some(details) = &create.description {
+        let body = json!({ "type": "incident_body", "details": details });
+        incident.insert("body".to_owned(), body);
+    }
+    let body = Some(json!({ "incident": incident }));
+    Request { method: Method::Post, path: "/incidents".to_owned(), query: Vec::new(), body }
+}
+
+/// The wanted fields that [`create`] writes. Status is not among them: a record begins triggered.
+pub const AT_CREATION: [Field; 2] = [Field::Title, Field::Severity];
+
+/// Changes fields of a record, all in one call.
+pub fn change(record: &RecordId, changes: &BTreeMap<Field, Value>) -> Request {
+    let mut incident = Map::new();
+    incident.insert("type".to_owned(), json!("incident"));
+    incident.extend(changes.iter().filter_map(|(field, value)| member(*field, value)));
+    let body = Some(json!({ "incident": incident }));
+    Request { method: Method::Put, body, ..read(record) }
+}
+
+/// Reads the notes of a record; the answer comes in one piece.
+pub fn notes(record: &RecordId) -> Request {
+    Request::get(format!("/incidents/{}/notes", segment(record.as_str())))
+}
+
+/// Adds a note to a record.
+pub fn add_note(record: &RecordId, text: &str) -> Request {
+    let body = Some(json!({ "note": { "content": text } }));
+    Request { method: Method::Post, body, ..notes(record) }
+}
+
+/// Whether a field can be written on a record that exists.
+pub const fn writable(field: Field) -> bool {
+    match field {
+        Field::Title
+        | Field::Severity
+        | Field::Status
+        | Field::AssignedTo
+        | Field::EscalationPolicy => true,
+        // The body is taken at creation only.
+        Field::Description => false,
+    }
+}
+
+/// A field's member in an incident's JSON; none for a field that cannot be written.
+fn member(field: Field, value: &Value) -> Option<(String, Json)> {
+    let (name, value) = match field {
+        Field::Title => ("title", json!(value)),
+        Field::Severity => ("urgency", json!(value)),
+        Field::Status => ("status", json!(value)),
+        Field::AssignedTo => {
+            let one = |id| json!({ "assignee": { "id": id, "type": "user_reference" } });
+            ("assignments", value.iter().map(one).collect())
+        }
+        Field::EscalationPolicy => {
+            let one = |id| json!({ "id": id, "type": "escalation_policy_reference" });
+            ("escalation_policy", value.as_ref().map_or(Json::Null, one))
+        }
+        Field::Description => return None,
+    };
+    Some((name.to_owned(), value))
+}
+
+/// One path segment out of any text. PagerDuty's ids are letters and digits; anything else can
+/// only be answered with "not found". A dot is escaped twice, because URL parsers take `%2e%2e`
+/// for the parent folder.
+fn segment(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => out.push(char::from(byte)),
+            b'.' => out.push_str("%252E"),
+            // Writing to a String cannot fail.
+            _ => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(value: &str) -> Want {
+        Want { value: Some(value.to_owned()), expect: Vec::new() }
+    }
+
+    #[test]
+    fn a_creation_carries_what_can_be_given_and_leaves_the_status_out() {
+        let how = Create {
+            key: "tandem-lnk_1".to_owned(),
+            service: "P123ABC".to_owned(),
+            description: Some("since 9:14".to_owned()),
+        };
+        let wanted = BTreeMap::from([
+            (Field::Title, want("Payments fail")),
+            (Field::Severity, want("high")),
+            (Field::Status, want("acknowledged")),
+        ]);
+        let body = create(&how, &wanted).body.unwrap();
+        let expected = json!({ "incident": {
+            "type": "incident", "title": "Payments fail", "urgency": "high",
+            "service": { "id": "P123ABC", "type": "service_reference" },
+            "incident_key": "tandem-lnk_1",
+            "body": { "type": "incident_body", "details": "since 9:14" },
+        }});
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_change_carries_the_given_fields_and_nothing_else() {
+        let record = "Q1T7M4Z0KD82WB".parse().unwrap();
+        let changes = BTreeMap::from([
+            (Field::Status, Some("resolved".to_owned())),
+            (Field::AssignedTo, Some("PRY4M2A".to_owned())),
+            (Field::Description, Some("cannot travel".to_owned())),
+        ]);
+        let request = change(&record, &changes);
+        assert_eq!((request.method, &*request.path), (Method::Put, "/incidents/Q1T7M4Z0KD82WB"));
+        let assignee = json!({ "assignee": { "id": "PRY4M2A", "type": "user_reference" } });
+        let expected = json!({ "incident": {
+            "type": "incident", "status": "resolved", "assignments": [assignee],
+        }});
+        assert_eq!(request.body, Some(expected));
+    }
+
+    #[test]
+    fn no_record_id_leaves_its_path_segment() {
+        for (id, path) in [
+            ("a/../b?c#d", "/incidents/a%2F%252E%252E%2Fb%3Fc%23d"),
+            ("..", "/incidents/%252E%252E"),
+            ("%2e", "/incidents/%252e"),
+        ] {
+            assert_eq!(read(&id.parse().unwrap()).path, path);
+        }
+    }
+}
