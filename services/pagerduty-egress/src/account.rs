@@ -1,0 +1,182 @@
+//! The far side of one integration: where its API is and how calls are signed.
+//!
+//! Made from a configuration snapshot by opening its sealed token; the token is then kept only in a
+//! header that is marked sensitive, and is shown by nothing.
+
+use std::fmt;
+
+use reqwest::{
+    Url,
+    header::{
+        ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, USER_AGENT,
+    },
+};
+use secrecy::ExposeSecret;
+use tandem_bus::config::{Snapshot, token_place};
+use tandem_connectors::pagerduty::rest;
+use tandem_domain::integration::Integration;
+use tandem_seal::{Keyring, SealError};
+
+use crate::{pace::Backoff, work};
+
+const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERSION"));
+const FROM: HeaderName = HeaderName::from_static("from");
+
+/// Why an integration cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The token does not open.
+    #[error("its token cannot be opened")]
+    Token(#[source] SealError),
+    /// The token or the email holds what a header must not.
+    #[error("its {name} does not fit a header")]
+    Header {
+        /// Which one.
+        name: &'static str,
+        /// What the library says.
+        #[source]
+        source: InvalidHeaderValue,
+    },
+    /// The base URL is no URL that can be called.
+    #[error("its base url cannot be called")]
+    Address,
+}
+
+/// One version of an integration, ready to be called.
+pub struct Account {
+    /// The integration.
+    pub integration: Integration,
+    /// How long to wait after failures.
+    pub backoff: Backoff,
+    base: String,
+    headers: HeaderMap,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, version) = (self.integration.id, self.integration.version);
+        f.debug_struct("Account")
+            .field("id", &id)
+            .field("version", &version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    /// Opens a snapshot; `None` for one that is not to be served here.
+    pub fn open(snapshot: &Snapshot, keys: &Keyring) -> Result<Option<Self>, Unusable> {
+        let integration = &snapshot.integration;
+        let active = integration.enabled && !snapshot.deleted && integration.direction.outbound();
+        let Some(token) = snapshot.token.as_ref().filter(|_| active) else { return Ok(None) };
+        if !work::is_ours(&integration.connector) {
+            return Ok(None);
+        }
+        let token = keys.open(&token_place(integration.id), token).map_err(Unusable::Token)?;
+        let mut authorization = header("token", &rest::authorization(token.expose_secret()))?;
+        authorization.set_sensitive(true);
+        let mut headers = HeaderMap::from_iter([
+            (AUTHORIZATION, authorization),
+            (ACCEPT, HeaderValue::from_static(rest::ACCEPT)),
+            (USER_AGENT, HeaderValue::from_static(AGENT)),
+        ]);
+        if let Some(email) = &integration.from_email {
+            headers.insert(FROM, header("email", email)?);
+        }
+        let base = integration.base_url.trim_end_matches('/').to_owned();
+        let url = Url::parse(&base).map_err(|_| Unusable::Address)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(Unusable::Address);
+        }
+        let backoff = Backoff::new(integration.backoff_multiplier);
+        Ok(Some(Self { integration: integration.clone(), backoff, base, headers }))
+    }
+
+    /// The configuration's version.
+    pub const fn version(&self) -> u64 {
+        self.integration.version
+    }
+
+    /// The address of a path below the base URL.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The headers every call carries.
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+fn header(name: &'static str, value: &str) -> Result<HeaderValue, Unusable> {
+    HeaderValue::from_str(value).map_err(|source| Unusable::Header { name, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use serde_json::json;
+
+    use super::*;
+
+    fn keys() -> Keyring {
+        Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap()
+    }
+
+    fn snapshot(token: Option<&str>) -> Snapshot {
+        let integration: Integration = serde_json::from_value(json!({
+            "id": "int_00000000000000000000000000000001", "org": "acme-corp", "handle": "prod-pd",
+            "name": "Production PagerDuty", "connector": "pagerduty",
+            "base_url": "https://api.pagerduty.com/", "direction": "bidirectional", "enabled": true,
+            "strategy": "last_write_wins", "from_email": "bot@example.com", "rate_limit": 900,
+            "backoff_multiplier": 2.0, "fields": {}, "services": [], "version": 3,
+        }))
+        .unwrap();
+        let place = token_place(integration.id);
+        let token = token.map(|token| keys().seal(&place, &SecretString::from(token)).unwrap());
+        Snapshot { integration, token, signing_secrets: Vec::new(), deleted: false }
+    }
+
+    #[test]
+    fn an_account_signs_calls_and_shows_its_token_nowhere() {
+        let account = Account::open(&snapshot(Some("s3cret")), &keys()).unwrap().unwrap();
+        assert_eq!(account.headers()[AUTHORIZATION], "Token token=s3cret");
+        assert_eq!(account.headers()[FROM], "bot@example.com");
+        assert_eq!(account.address("/incidents"), "https://api.pagerduty.com/incidents");
+        assert!(!format!("{account:?} {:?}", account.headers()).contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_not_to_be_served_here_has_no_account() {
+        let none = |change: fn(&mut Snapshot)| {
+            let mut snapshot = snapshot(Some("s3cret"));
+            change(&mut snapshot);
+            Account::open(&snapshot, &keys()).unwrap().is_none()
+        };
+        assert!(none(|it| it.deleted = true));
+        assert!(none(|it| it.token = None));
+        assert!(none(|it| it.integration.enabled = false));
+        assert!(none(|it| it.integration.connector = "jira".parse().unwrap()));
+        assert!(none(|it| {
+            it.integration.direction = tandem_domain::integration::Direction::Inbound;
+        }));
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_said_without_the_secret() {
+        let refused = |token: &str, change: fn(&mut Snapshot)| {
+            let mut snapshot = snapshot(Some(token));
+            change(&mut snapshot);
+            let error = Account::open(&snapshot, &keys()).unwrap_err();
+            tandem_runtime::process::chain(&error)
+        };
+        assert!(!refused("s3c\nret", |_| {}).contains("s3c"));
+        assert_eq!(
+            refused("s", |it| it.integration.base_url = "ftp://x".to_owned()),
+            "its base url cannot be called"
+        );
+        let elsewhere = |it: &mut Snapshot| {
+            it.token = Some(keys().seal("elsewhere", &SecretString::from("s3cret")).unwrap());
+        };
+        assert!(refused("s", elsewhere).starts_with("its token cannot be opened"));
+    }
+}

@@ -1,0 +1,278 @@
+//! One call: a permit is spent, a request goes out, and what comes back is sorted.
+//!
+//! The two instants of an answer are taken as close around the exchange as can be. What the far
+//! side says of its limits is passed on to the gate here, whatever becomes of the call. Neither
+//! credentials nor texts of people are logged.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::{
+    Client, Response,
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    redirect,
+};
+use serde_json::Value as Json;
+use tandem_connectors::pagerduty::{
+    refusal::{self, Class, Ending},
+    rest::{Method, Request},
+};
+use tandem_runtime::{clock, trace};
+
+use crate::{
+    account::Account,
+    gate::{CalledOff, Gate, Permit},
+};
+
+/// The longest answer that is read. The longest there is, 2000 notes, stays below it in practice.
+const ANSWER_MAX: usize = 16 * 1024 * 1024;
+/// The most of an answer that is kept for a dead letter, in bytes.
+const KEPT: usize = 4096;
+/// An idle connection is dropped before the far side would drop it under a request.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// A client whose calls take at most `timeout` altogether and follow no redirects.
+pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .connect_timeout(timeout.min(Duration::from_secs(5)))
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE_MAX)
+        .redirect(redirect::Policy::none())
+        .build()
+}
+
+/// What a call gave, and the interval on our clock it was given in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// Just before the request left.
+    pub sent: Timestamp,
+    /// Just after the answer was in.
+    pub received: Timestamp,
+    /// What was asked for.
+    pub value: T,
+}
+
+/// Why a call gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// It was not made.
+    #[error("the call was not made")]
+    CalledOff(#[from] CalledOff),
+    /// It did not succeed.
+    #[error("the call did not succeed")]
+    Failed(Box<Failure>),
+}
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// What is to be done about it.
+    pub class: Class,
+    /// Why, in words for people.
+    pub reason: String,
+    /// The call.
+    pub request: Request,
+    /// The status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// The beginning of the answer.
+    pub answer: String,
+}
+
+impl Failure {
+    /// Whether it may have left something behind that a second attempt would leave twice.
+    pub fn may_have_created(&self) -> bool {
+        self.request.method == Method::Post && self.class.may_have_landed()
+    }
+}
+
+/// Makes the calls of one piece of work, all under one version of the configuration.
+#[derive(Debug)]
+pub struct Caller<'a> {
+    http: &'a Client,
+    gate: &'a Gate,
+    version: u64,
+    first: Option<Permit>,
+    traceparent: Option<&'a str>,
+}
+
+impl<'a> Caller<'a> {
+    /// A caller that has its first permit already.
+    pub fn new(
+        http: &'a Client,
+        gate: &'a Gate,
+        first: Permit,
+        traceparent: Option<&'a str>,
+    ) -> Self {
+        Self { http, gate, version: first.version(), first: Some(first), traceparent }
+    }
+
+    /// Makes a call; `read` finds what was asked for in the answer.
+    pub async fn call<T>(
+        &mut self,
+        request: Request,
+        read: impl FnOnce(&Json) -> Option<T>,
+    ) -> Result<Answer<T>, Trouble> {
+        let permit = match self.first.take() {
+            Some(permit) => permit,
+            None => self.gate.pass_again(self.version).await?,
+        };
+        let account = permit.spend();
+        let (sent, began) = (clock::now(), Instant::now());
+        let exchanged = self.exchange(&account, &request).await;
+        let received = clock::now();
+        metrics::histogram!("tandem_call_seconds").record(began.elapsed());
+        let value = exchanged.value().and_then(|json| read(&json));
+        self.tell_gate(&exchanged, value.is_some());
+        match value {
+            Some(value) => Ok(Answer { sent, received, value }),
+            None => Err(Trouble::Failed(Box::new(exchanged.failure(request)))),
+        }
+    }
+
+    async fn exchange(&self, account: &Account, request: &Request) -> Exchange {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut outgoing = self
+            .http
+            .request(method, account.address(&request.path))
+            .headers(account.headers().clone())
+            .query(&request.query);
+        let traceparent = trace::traceparent();
+        if let Some(traceparent) = traceparent.as_deref().or(self.traceparent) {
+            outgoing = outgoing.header(trace::TRACEPARENT, traceparent);
+        }
+        if let Some(body) = &request.body {
+            let body = body.to_string();
+            outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let answer = match outgoing.send().await {
+            Ok(response) => read_answer(response).await,
+            Err(error) => Err(error),
+        };
+        answer.unwrap_or_else(|error| {
+            // Nothing left before the connection stood, or while the request was being built.
+            let unreached = error.is_connect() || error.is_builder();
+            let error = error.without_url();
+            tracing::debug!(error = tandem_runtime::process::chain(&error), "a call failed");
+            if unreached { Exchange::Unreached } else { Exchange::Unanswered }
+        })
+    }
+
+    fn tell_gate(&self, exchanged: &Exchange, understood: bool) {
+        let hints = exchanged.hints();
+        if let (Some(remaining), Some(reset)) = (hints.remaining, hints.reset) {
+            self.gate.told(remaining, reset);
+        }
+        let class = if understood { None } else { Some(refusal::sort(exchanged.ending())) };
+        let outcome = class.map_or("ok", Class::name);
+        metrics::counter!("tandem_calls_total", "outcome" => outcome).increment(1);
+        match class {
+            None | Some(Class::Refused | Class::AlreadySo | Class::Duplicate) => {
+                if self.gate.succeeded() {
+                    tracing::info!("calls are answered again");
+                }
+            }
+            Some(Class::Throttled) => self.gate.refused(hints.retry_after.or(hints.reset)),
+            Some(Class::Unwelcome) => {
+                if self.gate.shut(self.version) {
+                    let status = exchanged.status();
+                    tracing::error!(status, "calls are turned away; paused until reconfigured");
+                }
+            }
+            Some(Class::Unreached | Class::Unanswered | Class::Troubled) => {
+                if self.gate.failed() {
+                    tracing::warn!(outcome, status = exchanged.status(), "calls fail; going on");
+                }
+            }
+        }
+    }
+}
+
+/// What came of sending a request.
+enum Exchange {
+    Unreached,
+    Unanswered,
+    Answered { status: u16, hints: Hints, body: Vec<u8> },
+}
+
+/// What the far side says of its limits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hints {
+    remaining: Option<u32>,
+    reset: Option<Duration>,
+    retry_after: Option<Duration>,
+}
+
+impl Hints {
+    fn of(headers: &HeaderMap) -> Self {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+        let seconds = |name: &str| number(name).map(u64::from).map(Duration::from_secs);
+        Self {
+            remaining: number("ratelimit-remaining"),
+            reset: seconds("ratelimit-reset"),
+            retry_after: seconds(RETRY_AFTER.as_str()),
+        }
+    }
+}
+
+impl Exchange {
+    fn value(&self) -> Option<Json> {
+        match self {
+            Self::Answered { status: 200..=299, body, .. } => serde_json::from_slice(body).ok(),
+            _ => None,
+        }
+    }
+
+    fn ending(&self) -> Ending<'_> {
+        match self {
+            Self::Unreached => Ending::Unreached,
+            Self::Unanswered => Ending::Unanswered,
+            Self::Answered { status: 200..=299, .. } => Ending::Unreadable,
+            Self::Answered { status, body, .. } => Ending::Answered { status: *status, body },
+        }
+    }
+
+    const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Unreached | Self::Unanswered => None,
+            Self::Answered { status, .. } => Some(*status),
+        }
+    }
+
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Unreached | Self::Unanswered => Hints::default(),
+            Self::Answered { hints, .. } => *hints,
+        }
+    }
+
+    fn failure(&self, request: Request) -> Failure {
+        let body: &[u8] = match self {
+            Self::Answered { body, .. } => body,
+            Self::Unreached | Self::Unanswered => &[],
+        };
+        let kept = body.get(..KEPT).unwrap_or(body);
+        Failure {
+            class: refusal::sort(self.ending()),
+            reason: refusal::reason(self.ending()),
+            request,
+            status: self.status(),
+            answer: String::from_utf8_lossy(kept).into_owned(),
+        }
+    }
+}
+
+async fn read_answer(mut response: Response) -> Result<Exchange, reqwest::Error> {
+    let (status, hints) = (response.status().as_u16(), Hints::of(response.headers()));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_MAX {
+            break;
+        }
+    }
+    Ok(Exchange::Answered { status, hints, body })
+}

@@ -1,0 +1,145 @@
+//! One piece of work from its first permit to its stored report.
+//!
+//! Whatever happens, the answer is one of two: it is finished and told, or it is to be done again
+//! at a time. What each kind of failure means for that is in one exhaustive match.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use tandem_bus::{Bus, publish::Outgoing};
+use tandem_connectors::pagerduty::refusal::Class;
+use tandem_domain::{
+    event::{Outcome, Reading},
+    id::Connector,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    call::{Caller, Failure, Trouble},
+    gate::{self, Gate, Permit},
+    report::{self, Unwritable},
+    scheduler::{Again, Job},
+    settle::{self, Setback},
+    work::{Task, Work},
+};
+
+/// What delivering needs, shared by all work of one integration.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Where reports go.
+    pub bus: Bus,
+    /// The HTTP client.
+    pub http: Client,
+    /// The gate calls pass.
+    pub gate: Gate,
+    /// The connector's name in subjects.
+    pub connector: Connector,
+    /// How long something whose outcome is unknown may still take effect.
+    pub settling: Duration,
+    /// When to stop.
+    pub stop: CancellationToken,
+}
+
+impl Delivery {
+    /// Carries a piece of work out and reports; `None` when all of that is done.
+    pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
+        let mut caller =
+            Caller::new(&self.http, &self.gate, permit, job.work.traceparent.as_deref());
+        let carried = match &job.work.task {
+            Task::State(desired) => settle::state(&mut caller, desired).await,
+            Task::Act(act) => {
+                settle::act(&mut caller, act, job.work.stored_at, job.uncertain).await
+            }
+        };
+        match carried {
+            Ok(outcome) => self.finish(&job.work, outcome, None).await,
+            Err(Setback { trouble: Trouble::CalledOff(_), .. }) => {
+                Some(Again { due: Instant::now(), failed: false, uncertain: false })
+            }
+            Err(Setback { trouble: Trouble::Failed(failure), before }) => {
+                let again = self.next(job, &failure);
+                if again.is_some() {
+                    return again;
+                }
+                let outcome = refused(&job.work, &failure, before);
+                self.finish(&job.work, outcome, Some(&failure)).await
+            }
+        }
+    }
+
+    /// When to do it again after a failure; `None` for never.
+    fn next(&self, job: &Job, failure: &Failure) -> Option<Again> {
+        let now = Instant::now();
+        let uncertain = failure.may_have_created();
+        match failure.class {
+            Class::Refused => None,
+            // The gate keeps it until calls are welcome again.
+            Class::Throttled | Class::Unwelcome => {
+                Some(Again { due: now, failed: false, uncertain })
+            }
+            Class::Unreached
+            | Class::Unanswered
+            | Class::Troubled
+            | Class::AlreadySo
+            | Class::Duplicate => {
+                let backoff = self.gate.account().backoff;
+                let wait = backoff.wait(job.failures.saturating_add(1), gate::jitter());
+                let wait = if uncertain { wait.max(self.settling) } else { wait };
+                tracing::debug!(
+                    outcome = failure.class.name(),
+                    status = failure.status,
+                    failures = job.failures,
+                    wait_ms = wait.as_millis(),
+                    "to be done again"
+                );
+                Some(Again { due: now + wait, failed: true, uncertain })
+            }
+        }
+    }
+
+    /// Reports what the work came to; a refusal is put away among the dead letters first.
+    async fn finish(
+        &self,
+        work: &Work,
+        outcome: Outcome,
+        failure: Option<&Failure>,
+    ) -> Option<Again> {
+        let letter = match &outcome {
+            Outcome::Refused { reason, .. } => {
+                tracing::warn!(
+                    status = failure.and_then(|failure| failure.status),
+                    "refused; put among the dead letters"
+                );
+                Some(report::letter(work, &self.connector, reason, failure))
+            }
+            Outcome::Settled { .. } | Outcome::Noted { .. } => None,
+        };
+        let receipt = report::receipt(work, &self.connector, outcome);
+        for message in letter.into_iter().chain([receipt]) {
+            if !self.tell(message).await {
+                return Some(Again { due: Instant::now(), failed: false, uncertain: false });
+            }
+        }
+        None
+    }
+
+    /// Tells a report until it is stored; says whether it was, before it was time to stop.
+    pub async fn tell(&self, message: Result<Outgoing, Unwritable>) -> bool {
+        match message {
+            Ok(message) => report::store(&self.bus, &self.stop, message).await,
+            Err(error) => {
+                let error = tandem_runtime::process::chain(&error);
+                tracing::error!(error, "a report is lost");
+                true
+            }
+        }
+    }
+}
+
+fn refused(work: &Work, failure: &Failure, before: Option<Box<Reading>>) -> Outcome {
+    let version = match &work.task {
+        Task::State(desired) => Some(desired.version),
+        Task::Act(_) => None,
+    };
+    Outcome::Refused { version, before, reason: failure.reason.clone() }
+}

@@ -1,0 +1,181 @@
+//! The gate every call passes: it hands out a [`Permit`], which the call consumes.
+//!
+//! It keeps the pace, closes for as long as the far side says, and stays shut after the key was
+//! turned away until the configuration changes. A permit belongs to one version of the
+//! configuration: work that began under another one begins again. Whatever else a copy must hold
+//! to be allowed a call belongs here.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{account::Account, pace::Pace};
+
+/// The right to make one call.
+#[derive(Debug)]
+pub struct Permit {
+    account: Arc<Account>,
+}
+
+impl Permit {
+    /// Spends it: gives the account to call.
+    pub fn spend(self) -> Arc<Account> {
+        self.account
+    }
+
+    /// The version of the configuration it is for.
+    pub fn version(&self) -> u64 {
+        self.account.version()
+    }
+}
+
+/// The configuration changed, or it is time to stop; what was under way is to begin again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call was called off")]
+pub struct CalledOff;
+
+/// The gate of one integration.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    changed: Notify,
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct State {
+    pace: Pace,
+    account: Arc<Account>,
+    shut: bool,
+    failing: bool,
+}
+
+/// Why nothing passes just now.
+enum Blocked {
+    Until(Instant),
+    Shut,
+    OtherVersion,
+}
+
+impl Gate {
+    /// A gate for `account`, beginning with an empty budget; `stop` ends all waiting.
+    pub fn new(account: Account, stop: CancellationToken) -> Self {
+        let pace = Pace::new(account.integration.rate_limit, Instant::now());
+        let state = State { pace, account: Arc::new(account), shut: false, failing: false };
+        Self { state: Mutex::new(state), changed: Notify::new(), stop }
+    }
+
+    /// The account as it is now.
+    pub fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.state().account)
+    }
+
+    /// Takes on another version of the configuration, which also opens a shut gate.
+    pub fn renew(&self, account: Account) {
+        let mut state = self.state();
+        state.pace.set_limit(account.integration.rate_limit, Instant::now());
+        state.account = Arc::new(account);
+        state.shut = false;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for the right to make a call.
+    pub async fn pass(&self) -> Result<Permit, CalledOff> {
+        self.pass_as(None).await
+    }
+
+    /// Waits for the right to make another call under the same version of the configuration.
+    pub async fn pass_again(&self, version: u64) -> Result<Permit, CalledOff> {
+        self.pass_as(Some(version)).await
+    }
+
+    async fn pass_as(&self, version: Option<u64>) -> Result<Permit, CalledOff> {
+        loop {
+            // Listening begins before looking, so that no change falls between the two.
+            let changed = self.changed.notified();
+            let until = match self.try_pass(version) {
+                Ok(permit) => return Ok(permit),
+                Err(Blocked::Until(until)) => Some(until),
+                Err(Blocked::Shut) => None,
+                Err(Blocked::OtherVersion) => return Err(CalledOff),
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep(until) => {}
+                () = self.stop.cancelled() => return Err(CalledOff),
+            }
+        }
+    }
+
+    /// Takes the far side's word on how many calls are left until its window ends.
+    pub fn told(&self, remaining: u32, window: Duration) {
+        self.state().pace.told(remaining, window, Instant::now());
+    }
+
+    /// A call succeeded; says whether the ones before it did not.
+    pub fn succeeded(&self) -> bool {
+        let mut state = self.state();
+        state.pace.succeeded();
+        std::mem::take(&mut state.failing)
+    }
+
+    /// A call failed for no fault of its own; says whether the ones before it did not.
+    pub fn failed(&self) -> bool {
+        !std::mem::replace(&mut self.state().failing, true)
+    }
+
+    /// A call was refused because there were too many.
+    pub fn refused(&self, told: Option<Duration>) {
+        let mut state = self.state();
+        let backoff = state.account.backoff;
+        state.pace.refused(told, &backoff, jitter(), Instant::now());
+    }
+
+    /// Shuts the gate until the configuration changes from `version`; says whether that is new.
+    pub fn shut(&self, version: u64) -> bool {
+        let mut state = self.state();
+        let new = !state.shut && state.account.version() == version;
+        state.shut |= new;
+        new
+    }
+
+    /// Whether no call passes until the configuration changes.
+    pub fn is_shut(&self) -> bool {
+        self.state().shut
+    }
+
+    fn try_pass(&self, version: Option<u64>) -> Result<Permit, Blocked> {
+        let mut state = self.state();
+        if version.is_some_and(|version| version != state.account.version()) {
+            return Err(Blocked::OtherVersion);
+        }
+        if state.shut {
+            return Err(Blocked::Shut);
+        }
+        state.pace.take(Instant::now()).map_err(Blocked::Until)?;
+        Ok(Permit { account: Arc::clone(&state.account) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn sleep(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A number from 0 to 1 that differs from call to call; it only has to spread things out.
+pub fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(Instant::now()) >> 32;
+    u32::try_from(random).map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
+}

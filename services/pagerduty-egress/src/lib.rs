@@ -1,0 +1,24 @@
+//! The only caller of PagerDuty: it carries desired states and notes out, within the rate limit.
+//!
+//! [`fleet`] keeps one [`runner`] for each integration that is to be served. A runner pulls
+//! messages into its [`scheduler`], keyed by link; when the [`gate`] gives a permit, the next piece
+//! of [`work`] is taken in hand and [`deliver`]ed: [`settle`] makes the [`call`]s, [`report`] tells
+//! what came of them. What calls look like and what answers mean is the connector's knowledge;
+//! how fast they may go is [`pace`]'s.
+//!
+//! It needs nothing but NATS, and may die at any instant: messages are acknowledged only when
+//! their report is stored, and nothing whose outcome is unknown is sent again before looking.
+
+pub mod account;
+pub mod call;
+pub mod deliver;
+pub mod fleet;
+pub mod gate;
+pub mod meters;
+pub mod pace;
+pub mod report;
+pub mod runner;
+pub mod scheduler;
+pub mod settings;
+pub mod settle;
+pub mod work;

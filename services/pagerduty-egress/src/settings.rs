@@ -1,0 +1,70 @@
+//! What the service can be told at start; `--help` is the reference.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tandem_runtime::settings::{Common, MasterKeys};
+
+/// Carries desired states and notes out to PagerDuty, within its rate limit
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "tandem-pagerduty-egress", version)]
+pub struct Settings {
+    /// What every service has.
+    #[command(flatten)]
+    pub common: Common,
+    /// What opens the integrations' tokens.
+    #[command(flatten)]
+    pub master_keys: MasterKeys,
+    /// The longest a call may take altogether, in seconds (0.1 to 60)
+    #[arg(
+        long,
+        env = "TANDEM_REQUEST_TIMEOUT",
+        value_name = "SECONDS",
+        default_value = "10",
+        value_parser = seconds
+    )]
+    pub request_timeout: Duration,
+}
+
+impl Settings {
+    /// Where the ops port is.
+    pub fn ops_addr(&self) -> SocketAddr {
+        self.common.ops_addr.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 9103)))
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=60.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("give a number of seconds from 0.1 to 60".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_design() {
+        let settings = Settings::parse_from(["tandem-pagerduty-egress"]);
+        assert_eq!(settings.ops_addr(), "127.0.0.1:9103".parse().unwrap());
+        assert_eq!(settings.request_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_time_out_must_be_a_sensible_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "0", "-1", "NaN", "inf", "61", "10s"] {
+            assert!(seconds(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A piece of work: one message from the broker, read and on its way to be carried out.
+
+use jiff::Timestamp;
+use tandem_bus::{consume::Taken, subjects};
+use tandem_connectors::pagerduty;
+use tandem_domain::{
+    id::{Connector, IntegrationId, LinkId},
+    outbound::{Act, Desired},
+};
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// A record is to hold what is desired.
+    State(Desired),
+    /// Something is to be done once.
+    Act(Act),
+}
+
+/// A task and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The task.
+    pub task: Task,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+    /// When the broker had it.
+    pub stored_at: Timestamp,
+}
+
+impl Work {
+    /// Reads a message.
+    pub fn read(taken: &Taken) -> Result<Self, serde_json::Error> {
+        let task = match taken.subject().rsplit('.').next() {
+            Some("state") => Task::State(taken.json()?),
+            _ => Task::Act(taken.json()?),
+        };
+        let traceparent = taken.traceparent().map(str::to_owned);
+        Ok(Self { task, traceparent, stored_at: taken.stored_at })
+    }
+
+    /// The link it is about; all work of one link is done one piece at a time.
+    pub const fn link(&self) -> LinkId {
+        match &self.task {
+            Task::State(desired) => desired.link,
+            Task::Act(act) => act.link,
+        }
+    }
+
+    /// The integration it is for.
+    pub const fn integration(&self) -> IntegrationId {
+        match &self.task {
+            Task::State(desired) => desired.integration,
+            Task::Act(act) => act.integration,
+        }
+    }
+
+    /// Whether doing it twice would leave two of something.
+    pub const fn creates(&self) -> bool {
+        match &self.task {
+            Task::State(desired) => desired.record.is_none(),
+            Task::Act(_) => true,
+        }
+    }
+
+    /// The same for each delivery of the same work: what reports of it derive their ids from.
+    pub fn id(&self) -> String {
+        match &self.task {
+            Task::State(desired) => format!("{}-v{}", desired.link, desired.version),
+            Task::Act(act) => act.id(),
+        }
+    }
+
+    /// The subject it came on.
+    pub fn subject(&self, connector: &Connector) -> String {
+        match &self.task {
+            Task::State(desired) => subjects::state(connector, desired.integration, desired.link),
+            Task::Act(act) => subjects::act(connector, act.integration, act.link, &act.id()),
+        }
+    }
+}
+
+/// Whether an integration is this service's to serve.
+pub fn is_ours(connector: &Connector) -> bool {
+    connector.as_str() == pagerduty::NAME
+}
