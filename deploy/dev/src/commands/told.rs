@@ -18,15 +18,15 @@ pub(crate) fn line(text: impl std::fmt::Display) -> anyhow::Result<()> {
 pub(crate) fn addresses(state: &State) -> anyhow::Result<()> {
     let at = &state.addresses;
     line("")?;
-    line(format_args!("  webhooks, REST API   {}", at.http))?;
-    line(format_args!("  gRPC API             {}", at.admin))?;
-    line(format_args!("  simulated PagerDuty  {}", at.pagerduty))?;
-    line(format_args!("  NATS                 {}", at.nats))?;
-    line(format_args!("  Postgres             {}", without_password(&at.database)))?;
+    line(format_args!("  webhooks, REST API      {}", at.http))?;
+    line(format_args!("  gRPC API                {}", at.admin))?;
+    line(format_args!("  simulated PagerDuty     {}", at.pagerduty))?;
+    line(format_args!("  NATS                    {}", at.nats))?;
+    line(format_args!("  Postgres                {}", without_password(&at.database)))?;
     for (name, address) in &at.ops {
-        line(format_args!("  {name:<20} {address}/metrics"))?;
+        line(format_args!("  {name:<24}{address}/metrics"))?;
     }
-    line("  data and logs        .dev/, .dev/log/")
+    line("  data and logs           .dev/, .dev/log/")
 }
 
 /// Says what to try next.

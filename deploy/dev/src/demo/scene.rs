@@ -141,6 +141,11 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Shows how long `im` took, its own start included.
+pub(super) fn answered(act: Act) -> anyhow::Result<()> {
+    hop_line("im answered with the incident as reconciled", act.at.elapsed())
+}
+
 fn hop_line(what: &str, took: Duration) -> anyhow::Result<()> {
     told::line(format_args!("{:>10.1} ms  → {what}", took.as_secs_f64() * 1000.0))
 }

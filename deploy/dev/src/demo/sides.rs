@@ -90,25 +90,24 @@ impl<'a> Platform<'a> {
     /// How many notes of that text are on an incident's timeline.
     pub(super) fn notes(&self, id: &str, content: &str) -> anyhow::Result<usize> {
         let timeline = self.incident(&["timeline", id])?;
-        let is_it =
-            |entry: &&Value| text(entry, "kind") == "note" && text(entry, "text").contains(content);
-        Ok(timeline.as_array().map_or(0, |entries| entries.iter().filter(is_it).count()))
+        Ok(count(timeline.as_array(), "text", content))
     }
 }
 
 /// How many notes of that text are on a record.
 pub(super) fn notes_on(record: &Value, content: &str) -> usize {
-    let is_it = |note: &&Value| text(note, "content").contains(content);
-    record
-        .get("notes")
-        .and_then(Value::as_array)
-        .map_or(0, |notes| notes.iter().filter(is_it).count())
+    count(record.get("notes").and_then(Value::as_array), "content", content)
 }
 
-/// The first assignee of a record.
-pub(super) fn assignee(record: &Value) -> String {
-    let id = record.pointer("/assignments/0/assignee/id");
-    id.and_then(Value::as_str).unwrap_or_default().to_owned()
+fn count(entries: Option<&Vec<Value>>, name: &str, content: &str) -> usize {
+    let is_it = |entry: &&Value| text(entry, name).contains(content);
+    entries.map_or(0, |entries| entries.iter().filter(is_it).count())
+}
+
+/// The first assignee of a record: id and name.
+pub(super) fn assignee(record: &Value) -> (&str, &str) {
+    let assignee = record.pointer("/assignments/0/assignee").unwrap_or(&Value::Null);
+    (text(assignee, "id"), text(assignee, "summary"))
 }
 
 /// A member that is a text; empty when it is missing or null.

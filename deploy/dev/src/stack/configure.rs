@@ -94,14 +94,13 @@ pub(crate) const SERVICE: &str = "P123ABC";
 pub(crate) const INCIDENT_TYPE: &str = "infrastructure";
 
 /// Every event the simulator can tell.
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 16] = [
     "incident.acknowledged",
     "incident.annotated",
     "incident.conference_bridge.updated",
     "incident.custom_field_values.updated",
     "incident.delegated",
     "incident.escalated",
-    "incident.incident_type.changed",
     "incident.priority_updated",
     "incident.reassigned",
     "incident.reopened",

@@ -137,6 +137,8 @@ impl Layout<'_> {
             ("TANDEM_OPS_ADDR", host(ops)),
             ("TANDEM_LOG", self.log.to_owned()),
             ("TANDEM_LOG_FORMAT", "text".to_owned()),
+            // The logs are files.
+            ("NO_COLOR", "1".to_owned()),
         ];
         common.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
