@@ -10,6 +10,7 @@ use axum::{
 };
 use tandem_bus::{
     Bus,
+    batch::Gathering,
     config::{Snapshot, Snapshots},
 };
 use tandem_connectors::inbound::{Inbound, inbound};
@@ -37,6 +38,7 @@ const IN_HAND: usize = 512;
 /// What every request shares.
 pub(crate) struct Door {
     pub(crate) bus: Bus,
+    pub(crate) gathering: Gathering,
     pub(crate) upstream: Option<Upstream>,
     snapshots: Snapshots,
     secrets: Secrets,
@@ -54,12 +56,13 @@ impl Door {
     /// Nothing in hand yet.
     pub(crate) fn new(
         bus: Bus,
+        gathering: Gathering,
         snapshots: Snapshots,
         keyring: Keyring,
         upstream: Option<Upstream>,
     ) -> Self {
         let secrets = Secrets::new(keyring);
-        Self { bus, upstream, snapshots, secrets, slots: Semaphore::new(IN_HAND) }
+        Self { bus, gathering, upstream, snapshots, secrets, slots: Semaphore::new(IN_HAND) }
     }
 
     /// A place among the deliveries in hand; there is no queue before it.

@@ -56,7 +56,10 @@ pub async fn start(settings: Settings, keyring: Keyring, stop: &Stop) -> Result<
     let readiness = door::readiness(&bus, &snapshots);
     let ops_addr = settings.common.ops_addr.unwrap_or(OPS_ADDR);
     ops::serve(ops_addr, readiness.clone(), stop).await.map_err(StartError::Port)?;
-    let door = door::Door::new(bus, snapshots, keyring, upstream);
+    // Not dropped when it is time to stop: it ends after the last request that publishes.
+    let (gathering, gathered) = bus.clone().gathering();
+    stop.spawn("publishing", gathered);
+    let door = door::Door::new(bus, gathering, snapshots, keyring, upstream);
     let router = door::router(door).merge(ops::probes(readiness));
     stop.spawn("http", serve::serve(listener, router, stop.clone()));
     Ok(())

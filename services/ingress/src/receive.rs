@@ -115,7 +115,7 @@ async fn take(
         taken.label = to.inbound.label(&observation.event_type);
         let message = message(integration, observation)?;
         let message = message.traced(trace::traceparent().or_else(|| traceparent.clone()));
-        let stored = door.bus.publish(message).await.map_err(Rejection::NotStored)?;
+        let stored = door.gathering.publish(message).await.map_err(Rejection::NotStored)?;
         taken.outcome = match (integration.enabled, stored.duplicate) {
             // Kept on record; the reconciler leaves it aside.
             (false, _) => "disabled",

@@ -2,13 +2,15 @@
 //!
 //! [`subjects`] holds the only subject strings, [`topology`] the streams and consumers as data.
 //! [`Bus`] connects and keeps trying; [`Bus::publish`] returns only when JetStream has the message
-//! on disk; [`consume`] takes messages back out; [`config`] follows the configuration snapshots.
+//! on disk, and [`batch`] lets many messages share one sync; [`consume`] takes messages back out;
+//! [`config`] follows the configuration snapshots.
 //!
 //! # How to add a subject
 //!
 //! Add its function to [`subjects`], let a stream of [`topology`] hold it, and mention who writes
 //! and who reads it in `services/README.md`.
 
+pub mod batch;
 pub mod config;
 mod connect;
 pub mod consume;

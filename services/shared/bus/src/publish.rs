@@ -48,7 +48,7 @@ impl Outgoing {
         self
     }
 
-    fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, self.id.as_str());
         if let Some(traceparent) = &self.traceparent {
@@ -87,6 +87,28 @@ pub enum NotStored {
     Refused(#[source] PublishError),
 }
 
+impl From<PublishError> for NotStored {
+    fn from(error: PublishError) -> Self {
+        match error.kind() {
+            PublishErrorKind::TimedOut => Self::TimedOut(error),
+            PublishErrorKind::MaxPayloadExceeded => Self::TooLarge(error),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+impl NotStored {
+    /// The same once more, for another message that met the same fate.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Disconnected => Self::Disconnected,
+            Self::TimedOut(error) | Self::TooLarge(error) | Self::Refused(error) => {
+                PublishError::from(error.kind()).into()
+            }
+        }
+    }
+}
+
 impl Bus {
     /// Publishes to a stream and waits for its word that the message is on disk.
     pub async fn publish(&self, message: Outgoing) -> Result<Stored, NotStored> {
@@ -95,19 +117,9 @@ impl Bus {
             return Err(NotStored::Disconnected);
         }
         let headers = message.headers();
-        let ack = self.jetstream.publish_with_headers(message.subject, headers, message.body).await;
-        let ack = match ack {
-            Ok(ack) => ack.await,
-            Err(error) => Err(error),
-        };
-        match ack {
-            Ok(ack) => Ok(Stored { sequence: ack.sequence, duplicate: ack.duplicate }),
-            Err(error) => Err(match error.kind() {
-                PublishErrorKind::TimedOut => NotStored::TimedOut(error),
-                PublishErrorKind::MaxPayloadExceeded => NotStored::TooLarge(error),
-                _ => NotStored::Refused(error),
-            }),
-        }
+        let ack = self.jetstream.publish_with_headers(message.subject, headers, message.body);
+        let ack = ack.await?.await?;
+        Ok(Stored { sequence: ack.sequence, duplicate: ack.duplicate })
     }
 
     /// Sends without a stream: answers to whoever waits right now. Nobody may rely on it.

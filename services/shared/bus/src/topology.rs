@@ -46,6 +46,8 @@ pub fn streams() -> Vec<Config> {
             max_bytes: 512 * MIB,
             // A full disk must show as a refusal at the door, not as a loss at the other end.
             discard: DiscardPolicy::New,
+            // Webhooks that come at the same time share one sync of the disk.
+            allow_atomic_publish: true,
             ..file(IN, subjects::INBOUND)
         },
         Config {

@@ -1,0 +1,4 @@
+//! The bus against a real nats-server.
+
+#[cfg(test)]
+mod batch;
