@@ -65,8 +65,8 @@ impl Identity {
 /// Publishes an edit and waits for the reconciler's word, but not for long.
 pub(crate) async fn submit(admin: &Admin, edit: Edit) -> Result<Verdict, Refusal> {
     let incident = edit.incident;
-    let inbox = admin.listener.inbox();
-    let mut answers = admin.listener.listen(inbox.clone()).await?;
+    let inbox = admin.bus.inbox();
+    let mut answers = admin.listen(inbox.clone()).await?;
     let until = Instant::now() + PATIENCE;
 
     let (subject, id) = (subjects::edited(&edit.org, incident), edit.id.to_string());

@@ -33,8 +33,8 @@ pub enum GrpcError {
     Reflection(#[source] tonic_reflection::server::Error),
 }
 
-/// Serves gRPC until it is time to stop.
-pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<(), GrpcError> {
+/// Serves gRPC until it is time to stop; answers where, which matters when `addr` has port 0.
+pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<SocketAddr, GrpcError> {
     let descriptors = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -50,7 +50,8 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<(), Gr
     health.set_serving::<IncidentServiceServer<Admin>>().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
-    tracing::info!(addr = ?listener.local_addr().ok(), "serving gRPC");
+    let addr = listener.local_addr().unwrap_or(addr);
+    tracing::info!(%addr, "serving gRPC");
     let asked = stop.clone();
     let server = Server::builder()
         .trace_fn(span)
@@ -72,7 +73,7 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<(), Gr
             tracing::error!(%error, "the gRPC port failed");
         }
     });
-    Ok(())
+    Ok(addr)
 }
 
 /// The span of a call, within the caller's trace where it sent one.

@@ -15,7 +15,6 @@ mod check;
 mod configuration;
 mod edits;
 pub mod grpc;
-mod listen;
 mod page;
 pub mod publisher;
 pub mod refusal;
@@ -25,22 +24,26 @@ mod slug;
 mod status;
 mod wire;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use futures_util::Stream;
 use tandem_bus::Bus;
 use tandem_runtime::{Stop, ops::Readiness};
 use tandem_seal::Keyring;
 use tandem_store::Store;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
-pub use listen::Listener;
+use crate::refusal::Refusal;
+
+/// How long NATS may take to confirm a subscription.
+const LISTENING_WITHIN: Duration = Duration::from_secs(2);
 
 /// What every call works with.
 #[derive(Debug, Clone)]
 pub struct Admin {
     store: Store,
     bus: Bus,
-    listener: Listener,
     keyring: Arc<Keyring>,
     /// Told after each change of configuration.
     changed: Arc<Notify>,
@@ -49,9 +52,25 @@ pub struct Admin {
 
 impl Admin {
     /// Puts together what calls work with.
-    pub fn new(store: Store, bus: Bus, listener: Listener, keyring: Keyring, stop: Stop) -> Self {
+    pub fn new(store: Store, bus: Bus, keyring: Keyring, stop: Stop) -> Self {
         let (keyring, changed) = (Arc::new(keyring), Arc::default());
-        Self { store, bus, listener, keyring, changed, stop }
+        Self { store, bus, keyring, changed, stop }
+    }
+
+    /// The bodies of messages on `subject` from now on; refused at once while NATS is away.
+    async fn listen(
+        &self,
+        subject: String,
+    ) -> Result<impl Stream<Item = Bytes> + Send + Unpin + use<>, Refusal> {
+        let away = |source| Refusal::Unavailable { what: "nats", source };
+        // Without a connection the client would wait for one.
+        if !self.bus.connected() {
+            return Err(away("there is no connection".into()));
+        }
+        match timeout(LISTENING_WITHIN, self.bus.listen(subject)).await {
+            Ok(listening) => listening.map_err(|error| away(error.into())),
+            Err(elapsed) => Err(away(elapsed.into())),
+        }
     }
 
     /// What must hold for calls to be answered.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use secrecy::ExposeSecret as _;
 use tandem_admin::{
-    Admin, Listener, grpc, publisher, rest,
+    Admin, grpc, publisher, rest,
     settings::{Command, Settings},
 };
 use tandem_bus::Bus;
@@ -27,12 +27,14 @@ fn main() -> ExitCode {
     if let Err(contradiction) = settings.check() {
         return process::usage(&contradiction);
     }
-    match settings.command {
-        Some(Command::Migrate) => {
-            process::run(NAME, &settings.common, |stop| migrate(&settings, stop))
-        }
-        None => process::run(NAME, &settings.common, |stop| serve(&settings, stop)),
+    if let Some(Command::Migrate) = settings.command {
+        return process::run(NAME, &settings.common, |stop| migrate(&settings, stop));
     }
+    let keyring = match settings.keyring() {
+        Ok(keyring) => keyring,
+        Err(unusable) => return process::usage(&unusable),
+    };
+    process::run(NAME, &settings.common, |stop| serve(&settings, keyring, stop))
 }
 
 async fn migrate(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
@@ -42,16 +44,13 @@ async fn migrate(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
-    let keyring = Keyring::parse(&settings.master_keys.read()?)?;
+async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Result<()> {
     let url = settings.database_url()?;
     let store = Store::connect(url.expose_secret(), NAME, settings.database_connections)?;
-    let nats_url = &settings.common.nats_url;
-    let bus = Bus::connect(nats_url, NAME).await?;
-    let listener = Listener::connect(nats_url, NAME).await?;
-    let admin = Admin::new(store.clone(), bus.clone(), listener, keyring, stop.clone());
+    let bus = Bus::connect(&settings.common.nats_url, NAME).await?;
+    let admin = Admin::new(store, bus.clone(), keyring, stop.clone());
 
-    stop.spawn_dropped("topology", bus.clone().keep_topology());
+    stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
     let readiness = admin.readiness();
     ops::serve(settings.ops_addr(), readiness.clone(), &stop).await?;

@@ -52,10 +52,11 @@ fn nothing(status: StatusCode, detail: &str) -> Response {
     problem::answer(status, "not served", detail.to_owned(), Vec::new()).into_response()
 }
 
-/// Serves the router until it is time to stop.
-pub async fn serve(router: Router, addr: SocketAddr, stop: &Stop) -> Result<(), OpsError> {
+/// Serves the router until it is time to stop; answers where, which matters when `addr` has port 0.
+pub async fn serve(router: Router, addr: SocketAddr, stop: &Stop) -> Result<SocketAddr, OpsError> {
     let listener = ops::listen(addr).await?;
-    tracing::info!(addr = ?listener.local_addr().ok(), "serving REST");
+    let addr = listener.local_addr().unwrap_or(addr);
+    tracing::info!(%addr, "serving REST");
     let asked = stop.clone();
     stop.spawn("rest", async move {
         let shutdown = async move { asked.asked().await };
@@ -63,5 +64,5 @@ pub async fn serve(router: Router, addr: SocketAddr, stop: &Stop) -> Result<(), 
             tracing::error!(%error, "the REST port failed");
         }
     });
-    Ok(())
+    Ok(addr)
 }

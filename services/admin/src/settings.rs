@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
-use tandem_runtime::settings::{Common, MasterKeys};
+use tandem_runtime::settings::{Common, MasterKeys, NoSecret};
+use tandem_seal::{Keyring, SealError};
 
 /// Configuration, links and incidents over gRPC and REST
 #[derive(Debug, Parser)]
@@ -63,7 +64,23 @@ pub enum Contradiction {
     },
 }
 
+/// Why there are no master keys.
+#[derive(Debug, thiserror::Error)]
+pub enum BadKeys {
+    /// They could not be read.
+    #[error("secrets cannot be sealed")]
+    Unread(#[source] NoSecret),
+    /// They are no keys.
+    #[error("secrets cannot be sealed")]
+    Unfit(#[source] SealError),
+}
+
 impl Settings {
+    /// The master keys, parsed.
+    pub fn keyring(&self) -> Result<Keyring, BadKeys> {
+        Keyring::parse(&self.master_keys.read().map_err(BadKeys::Unread)?).map_err(BadKeys::Unfit)
+    }
+
     /// The address of the database.
     pub fn database_url(&self) -> Result<&SecretString, Contradiction> {
         self.database_url.as_ref().ok_or(Contradiction::NoDatabase)

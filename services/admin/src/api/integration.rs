@@ -1,5 +1,6 @@
 //! Integrations: created, read, changed, deleted. Secrets are sealed before they are stored.
 
+use jiff::Timestamp;
 use prost_types::FieldMask;
 use secrecy::{ExposeSecret as _, SecretString};
 use tandem_bus::config::{signing_secret_place, token_place};
@@ -33,7 +34,7 @@ pub(crate) async fn create(
     admin: &Admin,
     request: v1::CreateIntegrationRequest,
 ) -> Result<v1::Integration, Refusal> {
-    let now = clock::now();
+    let now = now();
     let id: IntegrationId = Mint::new(now, Uuid::new_v4().as_bytes()).id();
     let asked = request.integration.unwrap_or_default();
     let (integration, naming, secrets) = configuration::creation(asked, id)?;
@@ -194,7 +195,7 @@ where
         return Ok(wire::integration(&before));
     }
     after.integration.version += 1;
-    after.updated_at = clock::now();
+    after.updated_at = now();
     match integrations::write(&mut transaction, &after).await {
         Err(error) if error.is_taken() => return Err(taken(after.integration.handle.as_str())),
         written => written?,
@@ -202,6 +203,12 @@ where
     Store::commit(transaction).await?;
     admin.changed.notify_one();
     Ok(wire::integration(&after))
+}
+
+/// The time now, as fine as Postgres keeps it: what is answered first is what is read later.
+fn now() -> Timestamp {
+    let now = clock::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// Puts sealed secrets in their places.

@@ -1,7 +1,7 @@
 //! Watching: the live end of the public feed, each event answered with the incident as it is now.
 //!
-//! The stream breaks off, rather than leaving a gap unsaid, when the broker was lost on the way, and
-//! ends when the process does.
+//! The stream breaks off, rather than leaving a gap unsaid, when the broker was lost on the way and
+//! is back, and ends when the process does.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -43,9 +43,9 @@ pub(super) async fn stream(
     org: Org,
 ) -> Result<impl Stream<Item = Result<v1::WatchIncidentsResponse, Status>> + Send + use<>, Refusal>
 {
-    let mut connections = admin.listener.connections();
+    let mut connections = admin.bus.connections();
     connections.mark_unchanged();
-    let feed = admin.listener.listen(subjects::feed_of(&org)).await?;
+    let feed = admin.listen(subjects::feed_of(&org)).await?;
     let watching = Watching { admin: admin.clone(), org, feed, connections };
     // After an error the state is gone, and with it the stream.
     Ok(stream::unfold(Some(watching), |watching| async move {
