@@ -1,0 +1,62 @@
+//! The command line as a person types it.
+
+use std::{path::PathBuf, process::Output};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+/// `im`, pointed at one stack.
+#[derive(Debug, Clone)]
+pub struct Im {
+    pub(crate) program: PathBuf,
+    pub(crate) admin_url: String,
+    pub(crate) home: PathBuf,
+}
+
+impl Im {
+    /// Where admin's gRPC is.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_url
+    }
+
+    /// Runs `im` with these words and nothing on standard input.
+    pub async fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+        self.feed(words, "").await
+    }
+
+    /// Runs `im` with these words and something on standard input.
+    pub async fn feed(&self, words: &[&str], input: &str) -> anyhow::Result<Output> {
+        let mut child = Command::new(&self.program)
+            .args(words)
+            .env_clear()
+            .env("HOME", &self.home)
+            .env("TANDEM_ADMIN_URL", &self.admin_url)
+            .env("TANDEM_ORG", "demo")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", self.program.display()))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await?;
+        }
+        Ok(child.wait_with_output().await?)
+    }
+
+    /// Runs `im … --output json`, which must succeed, and gives what it printed.
+    pub async fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
+        self.json_fed(words, "").await
+    }
+
+    /// The same with something on standard input.
+    pub async fn json_fed(&self, words: &[&str], input: &str) -> anyhow::Result<Value> {
+        let words = [words, &["--output", "json"]].concat();
+        let output = self.feed(&words, input).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "im {words:?}: {}: {said}", output.status);
+        serde_json::from_slice(&output.stdout).with_context(|| {
+            format!("im {words:?} printed {:?}", String::from_utf8_lossy(&output.stdout))
+        })
+    }
+}

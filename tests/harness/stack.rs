@@ -1,0 +1,378 @@
+//! One stack: a broker, a database, a fake PagerDuty and the four services.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, anyhow};
+use serde_json::{Value, json};
+use tandem_dev::{
+    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, ServiceOptions,
+    bins, ports, runtimes, workspace,
+};
+use tandem_pagerduty_sim::{BOT_EMAIL, RetryCurve, Simulator, USER_TOKEN};
+use tandem_store::{PgPool, Store};
+
+use crate::{Im, Webhook, eventually, sign};
+
+/// The organisation of every test.
+const ORG: &str = "demo";
+/// The secret the simulator signs with.
+const SECRET: &str = "2LHo6pdkkOeNZWwav8jzbDWOnnIkpUJKIkuEpAdrN7bi134SXsXzN6AXI3RMAh1h";
+
+/// How a stack is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether it has a Postgres of its own that can be stopped.
+    pub own_postgres: bool,
+}
+
+/// A running system. Dropping it stops everything it started.
+pub struct Stack {
+    /// The simulated PagerDuty.
+    pub pagerduty: Simulator,
+    /// The command line.
+    pub im: Im,
+    /// Plain HTTP, as curl.
+    pub http: reqwest::Client,
+    /// Where ingress is.
+    pub http_url: String,
+    /// The integration's id.
+    pub integration: String,
+    /// The webhook receiver.
+    pub ingress: Service,
+    /// The only writer of the truth.
+    pub reconciler: Service,
+    /// The only caller of PagerDuty.
+    pub egress: Service,
+    /// gRPC and REST.
+    pub admin: Service,
+    /// The broker.
+    pub nats: Nats,
+    /// A Postgres of its own, where asked for.
+    pub postgres: Option<Postgres>,
+    /// The database, for looking.
+    pub database: PgPool,
+    dir: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Starts a stack with the integration `sim-pd` configured and one service mapped.
+    ///
+    /// # Panics
+    /// When anything does not come up: there is nothing to test then.
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// Starts a stack that is as the options say.
+    ///
+    /// # Panics
+    /// When anything does not come up.
+    pub async fn start_with(options: Options) -> Self {
+        match Self::try_start(options).await {
+            Ok(stack) => stack,
+            Err(error) => panic!("the stack did not come up: {error:?}"),
+        }
+    }
+
+    async fn try_start(options: Options) -> anyhow::Result<Self> {
+        // A second stack in the same process finds it installed; nothing else installs one.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let dir = tempfile::tempdir()?;
+        let ground = Ground::prepare(&dir, options.own_postgres).await?;
+        let pagerduty = Simulator::start(tandem_pagerduty_sim::Options {
+            webhook_delay_ms: (5, 20),
+            retry: RetryCurve { first: Duration::from_millis(200), max: Duration::from_secs(1) },
+            ..tandem_pagerduty_sim::Options::default()
+        })
+        .await
+        .map_err(|error| anyhow!("{error}"))?;
+        let started = tokio::task::block_in_place(|| ground.services(&dir))?;
+        let [admin, reconciler, egress, ingress] = started.services;
+        let mut stack = Self {
+            pagerduty,
+            im: Im {
+                program: bins::built("im")?,
+                admin_url: started.admin_url,
+                home: dir.path().to_owned(),
+            },
+            http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?,
+            http_url: started.http_url,
+            integration: String::new(),
+            ingress,
+            reconciler,
+            egress,
+            admin,
+            nats: ground.nats,
+            postgres: ground.postgres,
+            database: ground.database,
+            dir,
+        };
+        stack.configure().await?;
+        Ok(stack)
+    }
+
+    async fn configure(&mut self) -> anyhow::Result<()> {
+        let secret = self.dir.path().join("secret");
+        std::fs::write(&secret, SECRET)?;
+        let url = self.pagerduty.url.clone();
+        let words = [
+            "integration",
+            "configure",
+            "--name",
+            "PagerDuty simulator",
+            "--handle",
+            "sim-pd",
+            "--type",
+            "pagerduty",
+            "--base-url",
+            &url,
+            "--direction",
+            "bidirectional",
+            "--from-email",
+            BOT_EMAIL,
+            "--token-file",
+            "-",
+            "--signing-secret-file",
+            secret.to_str().context("a path in UTF-8")?,
+        ];
+        let made = self.im.json_fed(&words, USER_TOKEN).await?;
+        made["id"].as_str().context("an id")?.clone_into(&mut self.integration);
+        let words = ["integration", "service-mapping", "add", "sim-pd", "--pd-service", "P123ABC"];
+        self.im.json(&[&words[..], &["--incident-type", "infrastructure"]].concat()).await?;
+        let subscription = json!({"url": self.webhook_url(), "secret": SECRET});
+        let answer = self
+            .http
+            .post(format!("{}/_sim/subscriptions", self.pagerduty.url))
+            .json(&subscription)
+            .send()
+            .await?;
+        answer.error_for_status()?;
+        eventually("ingress holds the secret", Duration::from_secs(10), || async {
+            let probe = Webhook::event("EPING", "pagey.ping", &json!({"type": "ping"}));
+            match self.post(&probe).await {
+                Ok(202) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Where PagerDuty delivers to.
+    pub fn webhook_url(&self) -> String {
+        format!("{}/api/v1/webhooks/{}", self.http_url, self.integration)
+    }
+
+    /// Sends a webhook with a good signature; gives the status.
+    pub async fn post(&self, webhook: &Webhook) -> anyhow::Result<u16> {
+        self.post_signed(webhook, &sign(SECRET, &webhook.body)).await
+    }
+
+    /// Sends a webhook with any signature; gives the status.
+    pub async fn post_signed(&self, webhook: &Webhook, signature: &str) -> anyhow::Result<u16> {
+        let mut request = self
+            .http
+            .post(self.webhook_url())
+            .header("content-type", "application/json")
+            .header("x-pagerduty-signature", signature)
+            .body(webhook.body.clone());
+        if let Some(delivery) = &webhook.delivery {
+            request = request.header("x-webhook-id", delivery);
+        }
+        Ok(request.send().await?.status().as_u16())
+    }
+
+    /// The platform's incidents, newest first.
+    pub async fn incidents(&self) -> Vec<Value> {
+        let list = self.im.json(&["incident", "list"]).await;
+        list.ok().and_then(|list| list.as_array().cloned()).unwrap_or_default()
+    }
+
+    /// Waits for the incident that is linked to a record and fits.
+    pub async fn incident_of(
+        &self,
+        record: &str,
+        what: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(what, Duration::from_secs(10), || async {
+            let all = self.incidents().await;
+            let linked = |incident: &&Value| {
+                let links = incident["links"].as_array();
+                links.is_some_and(|links| links.iter().any(|link| link["record"] == record))
+            };
+            match all.iter().find(linked) {
+                Some(incident) if fits(incident) => Ok(incident.clone()),
+                _ => Err(all),
+            }
+        })
+        .await
+    }
+
+    /// Waits for a record that fits.
+    pub async fn record(&self, id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, Duration::from_secs(10), || async {
+            let all = self.pagerduty.incidents();
+            match all.iter().find(|record| record["id"] == id) {
+                Some(record) if fits(record) => Ok(record.clone()),
+                other => Err(other.cloned()),
+            }
+        })
+        .await
+    }
+
+    /// One number out of the database.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.database).await.expect("a count")
+    }
+
+    /// Waits until nothing is on its way any more, and checks that nothing went wrong unseen:
+    /// no dead letter, no request PagerDuty would have frowned at, nothing unpublished.
+    pub async fn at_rest(&self) {
+        eventually("everything is published and confirmed", Duration::from_secs(15), || async {
+            let unpublished = self
+                .count("select (select count(*) from outbox) + (select count(*) from desired where published < version)")
+                .await;
+            let unconfirmed = self
+                .count("select count(*) from links where confirmed < version and problem is null")
+                .await;
+            let pending = self.pagerduty.pending();
+            match (unpublished, unconfirmed, pending) {
+                (0, 0, 0) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+        assert_eq!(self.pagerduty.violations(), Vec::<String>::new(), "requests out of line");
+        let jetstream = async_nats::jetstream::new(
+            async_nats::connect(self.nats.url()).await.expect("nats is there"),
+        );
+        let mut dead = jetstream.get_stream("TANDEM_DLQ").await.expect("the stream is there");
+        let dead = dead.info().await.expect("the stream is there").state.messages;
+        assert_eq!(dead, 0, "dead letters");
+    }
+
+    /// What a service has logged, to be looked through.
+    pub fn logs(&self) -> String {
+        [&self.ingress, &self.reconciler, &self.egress, &self.admin]
+            .map(|service| std::fs::read_to_string(service.log()).unwrap_or_default())
+            .join("\n")
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for service in [&self.ingress, &self.reconciler, &self.egress, &self.admin] {
+                eprintln!("--- {}\n{}", service.name(), service.log_tail());
+            }
+        }
+    }
+}
+
+/// What the services stand on.
+struct Ground {
+    nats: Nats,
+    postgres: Option<Postgres>,
+    database: PgPool,
+    database_url: String,
+    root: PathBuf,
+}
+
+struct Started {
+    services: [Service; 4],
+    http_url: String,
+    admin_url: String,
+}
+
+impl Ground {
+    async fn prepare(dir: &tempfile::TempDir, own_postgres: bool) -> anyhow::Result<Self> {
+        let root = workspace::root()?;
+        let (nats, postgres) = tokio::task::block_in_place(|| {
+            let server = runtimes::nats_server(&root, Progress::Silent)?;
+            let options = NatsOptions { dir: dir.path().join("nats"), ..NatsOptions::default() };
+            let nats = Nats::start(&server, options)?;
+            let own = || {
+                let bin = runtimes::postgres(&root, None, Progress::Silent)?;
+                let dir = dir.path().join("postgres");
+                let durability = Durability::Throwaway;
+                let options = PostgresOptions { dir, durability, ..PostgresOptions::default() };
+                anyhow::Ok(Postgres::start(&bin, options)?)
+            };
+            anyhow::Ok((nats, own_postgres.then(own).transpose()?))
+        })?;
+        let server = match &postgres {
+            Some(postgres) => postgres.url(),
+            None => database_server()?,
+        };
+        let database_url = new_database(&server).await?;
+        let store = Store::connect(&database_url, "test", 4)?;
+        tandem_store::migrate(&store).await?;
+        Ok(Self { nats, postgres, database: store.pool().clone(), database_url, root })
+    }
+
+    /// Starts the four services, admin first: it is the one that fills the configuration.
+    fn services(&self, dir: &tempfile::TempDir) -> anyhow::Result<Started> {
+        let key = dir.path().join("master.key");
+        std::fs::write(&key, "5b".repeat(32))?;
+        let address = || anyhow::Ok(format!("127.0.0.1:{}", ports::free()?));
+        let (http, grpc, rest) = (address()?, address()?, address()?);
+        let start = |name: &str, more: &[(&str, &str)]| {
+            let ops = address()?;
+            let own = [
+                ("NATS_URL", self.nats.url()),
+                ("TANDEM_OPS_ADDR", ops.clone()),
+                ("TANDEM_LOG", "info".to_owned()),
+                ("TANDEM_MASTER_KEY_FILE", key.display().to_string()),
+                ("DATABASE_URL", self.database_url.clone()),
+            ];
+            let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+            let env = own.chain(more.iter().copied());
+            let service = Service::start(ServiceOptions {
+                name: name.to_owned(),
+                program: bins::path(&self.root, &format!("tandem-{name}"))?,
+                env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                log: dir.path().join(format!("{name}.log")),
+                ready_url: Some(format!("http://{ops}/readyz")),
+                ..ServiceOptions::default()
+            })?;
+            anyhow::Ok(service)
+        };
+        let admin = start("admin", &[("TANDEM_GRPC_ADDR", &grpc), ("TANDEM_REST_ADDR", &rest)])?;
+        let reconciler = start("reconciler", &[])?;
+        let egress = start("pagerduty-egress", &[])?;
+        let upstream = format!("http://{rest}");
+        let forwarding = [("TANDEM_HTTP_ADDR", http.as_str()), ("TANDEM_API_UPSTREAM", &upstream)];
+        let ingress = start("ingress", &forwarding)?;
+        Ok(Started {
+            services: [admin, reconciler, egress, ingress],
+            http_url: format!("http://{http}"),
+            admin_url: format!("http://{grpc}"),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test command hands its database over this way")]
+fn database_server() -> anyhow::Result<String> {
+    std::env::var("DATABASE_URL")
+        .context("DATABASE_URL is not set: `cargo dev test` starts a Postgres and sets it")
+}
+
+/// A database of its own on a server.
+async fn new_database(server: &str) -> anyhow::Result<String> {
+    let name = format!("test_{}", ORG.to_owned() + &random());
+    let pool = PgPool::connect(server).await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&pool).await?;
+    pool.close().await;
+    let (base, _) = server.rsplit_once('/').context("a database url with a path")?;
+    Ok(format!("{base}/{name}"))
+}
+
+/// Something no other test has: the process and the time.
+fn random() -> String {
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("_{}_{}", std::process::id(), time.as_nanos())
+}
