@@ -78,6 +78,7 @@ impl Door {
             return Err(if self.loaded() { Rejection::Unknown } else { Rejection::NotLoaded });
         };
         if snapshot.deleted {
+            self.secrets.forget(id);
             return Err(Rejection::Deleted);
         }
         let inbound = inbound(&snapshot.integration.connector).ok_or(Rejection::Unknown)?;

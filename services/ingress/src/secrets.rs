@@ -1,6 +1,7 @@
 //! The signing secrets, opened when first needed and kept until their configuration changes.
 //!
-//! Opened secrets live here only, wiped from memory when replaced, and are shown nowhere.
+//! Opened secrets live here only, are wiped from memory when replaced or forgotten, and are shown
+//! nowhere.
 
 use std::{
     collections::HashMap,
@@ -56,6 +57,11 @@ impl Secrets {
         opened
     }
 
+    /// Wipes the secrets of an integration that was deleted.
+    pub(crate) fn forget(&self, id: IntegrationId) {
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
     fn open(&self, snapshot: &Snapshot) -> Opened {
         let (id, version) = (snapshot.integration.id, snapshot.integration.version);
         let place = signing_secret_place(id);
@@ -74,5 +80,49 @@ impl Secrets {
             }
         }
         opened
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn snapshot(version: u64, sealed: &[String]) -> Snapshot {
+        let integration = serde_json::json!({
+            "id": "int_00000000000000000000000000000001", "org": "acme-corp", "handle": "x",
+            "name": "X", "connector": "x", "base_url": "", "direction": "inbound",
+            "enabled": true, "strategy": "last_write_wins", "from_email": null, "rate_limit": 1,
+            "backoff_multiplier": 1.0, "fields": {}, "services": [], "version": version,
+        });
+        Snapshot {
+            integration: serde_json::from_value(integration).unwrap(),
+            token: None,
+            signing_secrets: sealed.to_vec(),
+            deleted: false,
+        }
+    }
+
+    #[test]
+    fn they_are_opened_once_for_each_version() {
+        let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();
+        let first = snapshot(1, &[]);
+        let place = signing_secret_place(first.integration.id);
+        let sealed = keyring.seal(&place, &SecretString::from("s3cret")).unwrap();
+        let elsewhere = keyring.seal("elsewhere", &SecretString::from("s3cret")).unwrap();
+        let secrets = Secrets::new(keyring);
+        assert!(secrets.of(&first).opens.is_empty());
+
+        let second = snapshot(2, &[elsewhere, sealed]);
+        let opened = secrets.of(&second);
+        assert_eq!(opened.opens, [false, true]);
+        assert!(opened.is_partial());
+        assert_eq!(opened.secrets[0].expose_secret(), "s3cret");
+        assert!(Arc::ptr_eq(&opened, &secrets.of(&second)), "not opened again");
+        assert!(!format!("{secrets:?}").contains("s3cret"));
+
+        secrets.forget(second.integration.id);
+        assert!(!Arc::ptr_eq(&opened, &secrets.of(&second)), "forgotten, so opened again");
     }
 }
