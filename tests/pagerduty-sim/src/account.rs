@@ -17,7 +17,7 @@ pub(crate) struct Account {
     pub(crate) teams: Vec<Team>,
     pub(crate) priorities: Vec<Priority>,
     pub(crate) schedules: Vec<Schedule>,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<CustomField>,
     pub(crate) abilities: BTreeSet<String>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Schedule {
 
 /// A custom field of incidents.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub(crate) struct CustomField {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) display_name: String,

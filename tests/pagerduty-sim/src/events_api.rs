@@ -8,18 +8,12 @@ use tokio::time::Instant;
 
 use crate::change::patch::text_at;
 use crate::change::{Change, New};
-use crate::incident::{Actor, Agent, Status};
+use crate::incident::{Actor, Agent, Incident, Status};
 use crate::refusal::Refusal;
 use crate::rest::{Answer, Asked};
 use crate::world::World;
 
-/// Which incident an open dedup key of a service belongs to.
-type DedupKey = (String, String);
-
-/// What the Events API remembers.
-#[derive(Debug, Default)]
-pub(crate) struct DedupKeys(std::collections::HashMap<DedupKey, String>);
-
+#[expect(clippy::unnecessary_wraps, reason = "a handler has this type")]
 pub(crate) fn enqueue(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let event = &asked.body;
     let text = |path: &[&str]| text_at(event, path).map(str::to_owned);
@@ -37,9 +31,10 @@ pub(crate) fn enqueue(world: &mut World, asked: &Asked) -> Result<Answer, Refusa
         return Ok(invalid(error));
     }
     let dedup = text(&["dedup_key"]).unwrap_or_else(|| world.minter.incident_key());
-    let open = world.dedup_keys.0.get(&(service.clone(), dedup.clone()));
-    let open = open.and_then(|id| world.incidents.get(id)).filter(|it| it.open());
-    let open = open.map(|it| (it.id.clone(), it.status));
+    let of_alert = |it: &&Incident| {
+        it.open() && it.service == service && it.alert_key.as_deref() == Some(dedup.as_str())
+    };
+    let open = world.incidents.with_key(&dedup).find(of_alert).map(|it| (it.id.clone(), it.status));
     let actor =
         Actor { agent: Agent::Integration(service.clone()), channel: "api", client: client(event) };
     let mut change = Change::new(world, actor, asked.now);
@@ -49,22 +44,18 @@ pub(crate) fn enqueue(world: &mut World, asked: &Asked) -> Result<Answer, Refusa
                 title: text(&["payload", "summary"]).unwrap_or_default(),
                 service: service.clone(),
                 body: event.pointer("/payload/custom_details").map(Value::to_string),
-                keyless: true,
+                alert_key: Some(dedup.clone()),
                 ..New::default()
             };
-            change.create(new).map(Some)
+            change.create(new).map(drop)
         }
-        (Some("acknowledge"), Some((id, Status::Triggered))) => {
-            change.acknowledge(&id).map(|()| None)
-        }
-        (Some("resolve"), Some((id, _))) => change.resolve(&id).map(|()| None),
+        (Some("acknowledge"), Some((id, Status::Triggered))) => change.acknowledge(&id),
+        (Some("resolve"), Some((id, _))) => change.resolve(&id),
         // A second trigger only adds to the alert; an unknown key is dropped silently.
-        _ => Ok(None),
+        _ => Ok(()),
     };
-    // A refused incident (service disabled, nobody on call) is no error of the event's.
-    if let Ok(Some(id)) = done {
-        world.dedup_keys.0.insert((service, dedup.clone()), id);
-    }
+    // An incident that cannot be (service disabled, nobody on call) is no error of the event's.
+    done.ok();
     let body = json!({ "status": "success", "message": "Event processed", "dedup_key": dedup });
     Ok(Answer { status: 202, body: Some(body) })
 }
@@ -101,6 +92,7 @@ fn client(event: &Value) -> Option<Value> {
 }
 
 /// Change events never make incidents.
+#[expect(clippy::unnecessary_wraps, reason = "a handler has this type")]
 pub(crate) fn change(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let key = text_at(&asked.body, &["routing_key"]).unwrap_or_default();
     let known = world.account.services.iter().any(|it| it.integration_key == key);

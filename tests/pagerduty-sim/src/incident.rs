@@ -144,6 +144,8 @@ pub(crate) struct Incident {
     pub(crate) body: Option<String>,
     pub(crate) status: Status,
     pub(crate) key: Option<String>,
+    /// The dedup key of the alert it was made from.
+    pub(crate) alert_key: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) reopened_at: Option<Timestamp>,
@@ -159,7 +161,8 @@ pub(crate) struct Incident {
     pub(crate) teams: Vec<String>,
     pub(crate) priority: Option<String>,
     pub(crate) urgency: Urgency,
-    pub(crate) incident_type: String,
+    /// The name of its type, `incident_default` unless typed.
+    pub(crate) type_name: String,
     pub(crate) bridge: Option<Bridge>,
     pub(crate) merged_into: Option<MergedInto>,
     pub(crate) notes: Vec<Note>,

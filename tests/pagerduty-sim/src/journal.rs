@@ -30,7 +30,7 @@ pub struct Call {
     pub status: u16,
     /// The request body: JSON, or a string when it was none.
     pub body: Value,
-    /// The answered body.
+    /// The body of a refusal; the bodies of other answers are not kept.
     pub answer: Value,
     /// The `traceparent` header.
     pub traceparent: Option<String>,

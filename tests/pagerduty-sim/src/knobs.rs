@@ -290,3 +290,20 @@ fn one() -> u64 {
 fn server_error() -> u16 {
     503
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_tells_every_knob() {
+        let readme = include_str!("../README.md");
+        let knobs = serde_json::to_value(Knobs::default()).unwrap();
+        for (section, knobs) in knobs.as_object().unwrap() {
+            assert!(readme.contains(&format!("**`{section}`**")), "{section}");
+            for name in knobs.as_object().into_iter().flatten().map(|(name, _)| name) {
+                assert!(readme.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@
 //! let pagerduty = Simulator::start(Options::default()).await?;
 //! let incident = pagerduty.act(serde_json::json!({ "action": "trigger", "title": "Disk full" }))?;
 //! assert_eq!(incident["status"], "triggered");
+//! assert!(pagerduty.violations().is_empty());
 //! pagerduty.stop().await;
 //! # Ok(())
 //! # }

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,6 +12,8 @@ use tokio_util::task::TaskTracker;
 use crate::options::Options;
 use crate::webhooks::lanes::{self, Lanes};
 use crate::world::World;
+
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the parts of a running simulator share.
 #[derive(Debug)]
@@ -73,10 +76,21 @@ impl Shared {
         self.tracker.spawn(async move { stop.run_until_cancelled(task).await });
     }
 
-    /// Stops all tasks and waits for them.
+    /// Runs a task that ends by itself once the simulator stops.
+    pub(crate) fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Waits, but not beyond the end of the simulator.
+    pub(crate) async fn pause(&self, time: Duration) {
+        self.stop.run_until_cancelled(tokio::time::sleep(time)).await;
+    }
+
+    /// Stops all tasks and waits for them, but not for a client that never finishes its request.
     pub(crate) async fn shut_down(&self) {
         self.stop.cancel();
         self.tracker.close();
-        self.tracker.wait().await;
+        // Whatever is left after that dies with its connection.
+        tokio::time::timeout(PATIENCE, self.tracker.wait()).await.ok();
     }
 }

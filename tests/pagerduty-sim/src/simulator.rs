@@ -59,7 +59,7 @@ impl Simulator {
         let shared = Arc::new(Shared::new(options).map_err(Error::Client)?);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-        shared.spawn(serve(Arc::clone(&shared), listener));
+        shared.track(serve(Arc::clone(&shared), listener));
         shared.spawn(run_timers(Arc::clone(&shared)));
         Ok(Self { url, shared })
     }
@@ -126,10 +126,11 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let router = Router::new()
         .merge(control::router())
         .fallback(rest::serve::serve)
-        .with_state(shared)
+        .with_state(Arc::clone(&shared))
         .into_make_service_with_connect_info::<Scissors>();
-    // Serving only ends when the task is cancelled.
-    axum::serve(CuttableListener(listener), router).await.ok();
+    let stop = shared.stop.clone().cancelled_owned();
+    // Connections are told to close: one that stays open would outlive the simulator.
+    axum::serve(CuttableListener(listener), router).with_graceful_shutdown(stop).await.ok();
 }
 
 async fn run_timers(shared: Arc<Shared>) {

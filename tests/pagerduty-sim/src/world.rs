@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::account::Account;
-use crate::events_api::DedupKeys;
 use crate::incident::{Actor, Incident, LogEntry};
 use crate::journal::Journal;
 use crate::knobs::Knobs;
@@ -36,7 +35,6 @@ pub(crate) struct World {
     pub(crate) windows: Windows,
     pub(crate) timers: Timers,
     pub(crate) revoked_tokens: HashSet<String>,
-    pub(crate) dedup_keys: DedupKeys,
 }
 
 impl World {
@@ -53,7 +51,6 @@ impl World {
             windows: Windows::default(),
             timers: Timers::default(),
             revoked_tokens: HashSet::new(),
-            dedup_keys: DedupKeys::default(),
             options,
         }
     }
@@ -110,7 +107,7 @@ impl Incidents {
 
     pub(crate) fn insert(&mut self, incident: Incident) {
         self.numbers.insert(incident.id.clone(), incident.number);
-        if let Some(key) = &incident.key {
+        for key in incident.key.iter().chain(&incident.alert_key) {
             self.keys.entry(key.clone()).or_default().push(incident.number);
         }
         self.by_number.insert(incident.number, incident);
@@ -129,7 +126,7 @@ impl Incidents {
         self.get(id_or_number).or_else(|| self.by_number.get(&id_or_number.parse().ok()?))
     }
 
-    /// The incidents with this key, oldest first.
+    /// The incidents with this key, their own or their alert's, oldest first.
     pub(crate) fn with_key(&self, key: &str) -> impl Iterator<Item = &Incident> {
         let numbers = self.keys.get(key).map(Vec::as_slice).unwrap_or_default();
         numbers.iter().filter_map(|number| self.by_number.get(number))

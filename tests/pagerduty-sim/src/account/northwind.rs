@@ -3,7 +3,8 @@
 //! Its ids are fixed: they do not depend on the seed, so that tests and examples can name them.
 
 use super::{
-    Account, Field, Level, Policy, Priority, Schedule, Service, ServiceState, Target, Team, User,
+    Account, CustomField, Level, Policy, Priority, Schedule, Service, ServiceState, Target, Team,
+    User,
 };
 use crate::options::BOT_EMAIL;
 
@@ -131,8 +132,8 @@ fn field(
     display_name: &str,
     data_type: &'static str,
     field_type: &'static str,
-) -> Field {
-    Field {
+) -> CustomField {
+    CustomField {
         id: id.to_owned(),
         name: name.to_owned(),
         display_name: display_name.to_owned(),

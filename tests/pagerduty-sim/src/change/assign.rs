@@ -103,6 +103,6 @@ impl Change<'_> {
     pub(super) fn assignee_refs(&self, id: &str) -> Vec<Value> {
         let refs = Refs::new(self.world, Surface::Rest);
         let incident = self.world.incidents.get(id);
-        incident.into_iter().flat_map(|it| it.assignees()).map(|user| refs.user(user)).collect()
+        incident.into_iter().flat_map(Incident::assignees).map(|user| refs.user(user)).collect()
     }
 }

@@ -78,10 +78,10 @@ impl Change<'_> {
     }
 
     pub(crate) fn set_type(&mut self, id: &str, name: &str) -> Result<(), Refusal> {
-        if self.incident(id)?.incident_type == name {
+        if self.incident(id)?.type_name == name {
             return Ok(());
         }
-        self.edit(id, |incident| name.clone_into(&mut incident.incident_type));
+        self.edit(id, |incident| name.clone_into(&mut incident.type_name));
         self.record(id, "field_value_change", json!({ "name": "incident_type", "value": name }));
         self.emit(id, "incident.incident_type.changed");
         Ok(())

@@ -16,8 +16,8 @@ pub(crate) struct New {
     pub(crate) service: String,
     pub(crate) body: Option<String>,
     pub(crate) key: Option<String>,
-    /// Incidents made from alerts have no key of their own, not even a generated one.
-    pub(crate) keyless: bool,
+    /// An incident made from an alert has the alert's key, and none of its own, not even a generated one.
+    pub(crate) alert_key: Option<String>,
     pub(crate) urgency: Option<Urgency>,
     pub(crate) priority: Option<String>,
     pub(crate) assignee: Option<String>,
@@ -100,7 +100,7 @@ impl Change<'_> {
         let teams = service.map(|service| service.teams.clone()).unwrap_or_default();
         let fixed = service.and_then(|service| Urgency::parse(service.fixed_urgency?));
         let key = match new.key {
-            None if !new.keyless => Some(self.world.minter.incident_key()),
+            None if new.alert_key.is_none() => Some(self.world.minter.incident_key()),
             key => key,
         };
         let incident = Incident {
@@ -110,6 +110,7 @@ impl Change<'_> {
             body: new.body,
             status: Status::Triggered,
             key,
+            alert_key: new.alert_key,
             created_at: self.now,
             updated_at: self.now,
             reopened_at: None,
@@ -125,7 +126,7 @@ impl Change<'_> {
             teams,
             priority: new.priority,
             urgency: new.urgency.or(fixed).unwrap_or(Urgency::High),
-            incident_type: new.incident_type.unwrap_or_else(|| "incident_default".to_owned()),
+            type_name: new.incident_type.unwrap_or_else(|| "incident_default".to_owned()),
             bridge: new.bridge,
             merged_into: None,
             notes: Vec::new(),

@@ -9,20 +9,38 @@ use crate::incident::{Bridge, Status, Urgency};
 use crate::refusal::Refusal;
 use crate::world::World;
 
+/// What an update says about a field that can be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Edit<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
+}
+
+impl<T> Edit<T> {
+    /// The value of a field that had none before.
+    pub(crate) fn initial(self) -> Option<T> {
+        match self {
+            Self::Keep | Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+}
+
 /// The fields of one update.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patch {
     pub(crate) status: Option<Status>,
     pub(crate) title: Option<String>,
     pub(crate) urgency: Option<Urgency>,
-    /// The inner `None` clears the priority.
-    pub(crate) priority: Option<Option<String>>,
+    pub(crate) priority: Edit<String>,
     pub(crate) assignees: Option<Vec<String>>,
     pub(crate) policy: Option<String>,
     pub(crate) level: Option<usize>,
     pub(crate) resolution: Option<String>,
-    pub(crate) incident_type: Option<String>,
-    pub(crate) bridge: Option<Option<Bridge>>,
+    pub(crate) type_name: Option<String>,
+    pub(crate) bridge: Edit<Bridge>,
     pub(crate) service: Option<String>,
 }
 
@@ -32,11 +50,11 @@ impl Patch {
         let text = |name: &str| object.get(name).and_then(Value::as_str);
         let id = |name: &str| text_at(object, &[name, "id"]).map(str::to_owned);
         let status = match text("status") {
-            Some(word) => Some(Status::parse(word).ok_or(Refusal::InvalidStatus)?),
+            Some(name) => Some(Status::parse(name).ok_or(Refusal::InvalidStatus)?),
             None => None,
         };
         let urgency = match text("urgency") {
-            Some(word) => Some(Urgency::parse(word).ok_or_else(invalid_urgency)?),
+            Some(name) => Some(Urgency::parse(name).ok_or_else(invalid_urgency)?),
             None => None,
         };
         Ok(Self {
@@ -54,7 +72,7 @@ impl Patch {
                 .and_then(Value::as_u64)
                 .and_then(|level| usize::try_from(level).ok()),
             resolution: text("resolution").map(str::to_owned),
-            incident_type: text_at(object, &["incident_type", "name"]).map(str::to_owned),
+            type_name: text_at(object, &["incident_type", "name"]).map(str::to_owned),
             bridge: bridge(object),
             service: id("service"),
         })
@@ -62,27 +80,23 @@ impl Patch {
 }
 
 /// Reads `conference_bridge`: absent, null, or an object.
-pub(crate) fn bridge(object: &Value) -> Option<Option<Bridge>> {
-    let value = object.get("conference_bridge")?;
-    Some(serde_json::from_value(value.clone()).ok().flatten())
+pub(crate) fn bridge(object: &Value) -> Edit<Bridge> {
+    match object.get("conference_bridge") {
+        None => Edit::Keep,
+        Some(value) => serde_json::from_value(value.clone()).map_or(Edit::Clear, Edit::Set),
+    }
 }
 
 /// Reads `priority`: an object with an id, a name, or null.
-pub(crate) fn priority(world: &World, object: &Value) -> Result<Option<Option<String>>, Refusal> {
-    match object.get("priority") {
-        None => Ok(None),
-        Some(Value::Null) if world.knobs.behaviour.priority_null_clears => Ok(Some(None)),
-        Some(Value::Null) => Ok(None),
-        Some(Value::String(name)) => {
-            let found = world.account.priority_by_name(name).ok_or(Refusal::InvalidPriority)?;
-            Ok(Some(Some(found.id.clone())))
-        }
-        Some(value) => {
-            let id = text_at(value, &["id"]).ok_or(Refusal::InvalidPriority)?;
-            let found = world.account.priority(id).ok_or(Refusal::InvalidPriority)?;
-            Ok(Some(Some(found.id.clone())))
-        }
-    }
+pub(crate) fn priority(world: &World, object: &Value) -> Result<Edit<String>, Refusal> {
+    let found = match object.get("priority") {
+        Some(Value::Null) if world.knobs.behaviour.priority_null_clears => return Ok(Edit::Clear),
+        None | Some(Value::Null) => return Ok(Edit::Keep),
+        Some(Value::String(name)) => world.account.priority_by_name(name),
+        Some(value) => text_at(value, &["id"]).and_then(|id| world.account.priority(id)),
+    };
+    let found = found.ok_or(Refusal::InvalidPriority)?;
+    Ok(Edit::Set(found.id.clone()))
 }
 
 pub(crate) fn text_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
@@ -160,14 +174,18 @@ impl Change<'_> {
         if let Some(service) = &patch.service {
             self.set_service(id, service)?;
         }
-        if let Some(name) = &patch.incident_type {
+        if let Some(name) = &patch.type_name {
             self.set_type(id, name)?;
         }
-        if let Some(priority) = &patch.priority {
-            self.set_priority(id, priority.as_deref())?;
+        match &patch.priority {
+            Edit::Keep => {}
+            Edit::Clear => self.set_priority(id, None)?,
+            Edit::Set(priority) => self.set_priority(id, Some(priority))?,
         }
-        if let Some(bridge) = &patch.bridge {
-            self.set_bridge(id, bridge.clone())?;
+        match &patch.bridge {
+            Edit::Keep => {}
+            Edit::Clear => self.set_bridge(id, None)?,
+            Edit::Set(bridge) => self.set_bridge(id, Some(bridge.clone()))?,
         }
         match patch.urgency {
             Some(urgency) => self.set_urgency(id, urgency),
@@ -190,15 +208,7 @@ impl Change<'_> {
 
     fn apply_status(&mut self, id: &str, patch: &Patch) -> Result<(), Refusal> {
         let Some(status) = patch.status else { return Ok(()) };
-        // An urgency raised in the same call has un-acknowledged already.
-        if self.incident(id)?.status != status {
-            self.set_status(id, status)?;
-        } else {
-            self.check_status(self.incident(id)?, status)?;
-            if status == Status::Acknowledged {
-                self.acknowledge(id)?;
-            }
-        }
+        self.set_status(id, status)?;
         match &patch.resolution {
             Some(text) if self.world.knobs.behaviour.resolution_annotates => {
                 self.annotate_resolution(id, text)
@@ -235,10 +245,10 @@ impl Change<'_> {
     /// A resolution lands on the resolve log entry.
     fn note_on_last_entry(&mut self, id: &str, text: &str) {
         let last = self.world.incidents.get(id).and_then(|incident| incident.log.last().copied());
-        if let Some(entry) = last.and_then(|position| self.world.log.get_mut(position)) {
-            if let Some(details) = entry.details.as_object_mut() {
-                details.insert("note".to_owned(), Value::from(text));
-            }
+        if let Some(entry) = last.and_then(|position| self.world.log.get_mut(position))
+            && let Some(details) = entry.details.as_object_mut()
+        {
+            details.insert("note".to_owned(), Value::from(text));
         }
     }
 }

@@ -11,11 +11,10 @@ use crate::shape::reference::{Refs, Surface};
 use crate::shape::webhook::staged;
 
 impl Change<'_> {
-    /// Emits one event, by the name of its type without `incident.`.
-    pub(crate) fn stage(&mut self, id: &str, what: &str) -> Result<(), Refusal> {
+    /// Emits one event, by the name of its type without `incident.`; says whether there is such a type.
+    pub(crate) fn stage(&mut self, id: &str, what: &str) -> Result<bool, Refusal> {
         let event_type = staged::TYPES.iter().find(|it| it.strip_prefix("incident.") == Some(what));
-        let event_type =
-            *event_type.ok_or_else(|| Refusal::Arguments(format!("no such action: {what}")))?;
+        let Some(event_type) = event_type else { return Ok(false) };
         let uuid = self.world.minter.uuid(Kind::Object);
         let data = {
             let incident = self.incident(id)?;
@@ -26,6 +25,6 @@ impl Change<'_> {
         if let Some(data) = data {
             self.emit_data(id, event_type, &data);
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -110,7 +110,7 @@ fn new(world: &World, act: &Act) -> Result<New, ActError> {
         service: act.service.clone().unwrap_or_else(|| "P123ABC".to_owned()),
         body: act.body.clone(),
         key: act.key.clone(),
-        keyless: false,
+        alert_key: None,
         urgency: act.urgency,
         priority: act.priority.as_deref().map(|it| priority(world, it)),
         assignee,
@@ -179,7 +179,8 @@ fn perform(
         }
         "join" => change.reply(id, user_id, "joined")?,
         "decline" => change.reply(id, user_id, "declined")?,
-        _ => change.stage(id, &act.action)?,
+        other if change.stage(id, other)? => {}
+        other => return Err(ActError::Action(other.to_owned())),
     }
     Ok(())
 }

@@ -162,9 +162,42 @@ struct ServiceChange {
     acknowledgement_timeout_s: Option<u64>,
     /// 0 is none.
     auto_resolve_timeout_s: Option<u64>,
+    /// The event told, `service.updated` unless said otherwise.
+    event: Option<ServiceEvent>,
 }
 
-/// Changes a service and emits `service.updated`.
+/// What can be told about a service.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+enum ServiceEvent {
+    #[serde(rename = "service.created")]
+    Created,
+    #[default]
+    #[serde(rename = "service.updated")]
+    Updated,
+    #[serde(rename = "service.deleted")]
+    Deleted,
+    #[serde(rename = "service.custom_field_values.updated")]
+    Fields,
+}
+
+fn tell(world: &mut World, id: &str, event: ServiceEvent) -> Option<()> {
+    let nobody = Actor { agent: Agent::Automation, channel: "auto", client: None };
+    let (data, now) = (crate::shape::webhook::service(world, id)?, clock::now());
+    let mut emit = |name: &str| emit::service(world, id, name, &nobody, now, &data);
+    match event {
+        ServiceEvent::Created => emit("service.created"),
+        ServiceEvent::Updated => emit("service.updated"),
+        ServiceEvent::Deleted => emit("service.deleted"),
+        ServiceEvent::Fields => {
+            let data = crate::shape::webhook::service_fields(world, id);
+            let name = "service.custom_field_values.updated";
+            emit::service(world, id, name, &nobody, now, &data);
+        }
+    }
+    Some(())
+}
+
+/// Changes a service and tells subscribers.
 pub(super) async fn service(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
@@ -185,9 +218,7 @@ pub(super) async fn service(
             service.auto_resolve_timeout_s = some(seconds);
         }
         let out = json!({ "id": service.id, "name": service.name, "state": service.state });
-        let data = crate::shape::webhook::service(world, &id)?;
-        let nobody = Actor { agent: Agent::Automation, channel: "auto", client: None };
-        emit::service(world, &id, "service.updated", &nobody, clock::now(), &data);
+        tell(world, &id, asked.event.unwrap_or_default())?;
         Some(out)
     });
     match done {
@@ -241,6 +272,6 @@ pub(super) async fn abilities(State(shared): State<Arc<Shared>>, body: Bytes) ->
     let Ok(asked) = serde_json::from_slice::<Abilities>(&body) else {
         return refused(StatusCode::BAD_REQUEST, "the body is not understood");
     };
-    shared.with(|world| world.account.abilities = asked.abilities.clone());
+    shared.with(|world| world.account.abilities.clone_from(&asked.abilities));
     shown(StatusCode::OK, &json!({ "abilities": asked.abilities }))
 }

@@ -82,6 +82,7 @@ pub(super) fn priorities(world: &mut World, asked: &Asked) -> Result<Answer, Ref
     page(world, asked, "priorities", items, objects::priority)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a handler has this type")]
 pub(super) fn abilities(world: &mut World, _: &Asked) -> Result<Answer, Refusal> {
     Ok(Answer::ok(json!({ "abilities": world.account.abilities })))
 }

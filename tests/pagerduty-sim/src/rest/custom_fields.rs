@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Asked, writes};
-use crate::account::Field;
+use crate::account::CustomField;
 use crate::change::patch::text_at;
 use crate::refusal::Refusal;
 use crate::shape::objects;
@@ -20,7 +20,7 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
     let mut values = Vec::new();
     for given in list.into_iter().flatten() {
         let (field_id, name) = (text_at(given, &["id"]), text_at(given, &["name"]));
-        let named = |it: &&Field| field_id == Some(&it.id) || name == Some(&it.name);
+        let named = |it: &&CustomField| field_id == Some(&it.id) || name == Some(&it.name);
         let field = world.account.fields.iter().find(named);
         let field = field.ok_or_else(|| Refusal::invalid("Custom field not found."))?;
         let value = given.get("value").cloned().unwrap_or(Value::Null);
@@ -34,7 +34,7 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
     Ok(Answer::created(shown(world, &id)?))
 }
 
-fn fits(field: &Field, value: &Value) -> bool {
+fn fits(field: &CustomField, value: &Value) -> bool {
     let one = |value: &Value| match field.data_type {
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),

@@ -2,6 +2,8 @@
 //!
 //! Without a range the list shows the past month, by `created_at`; a span never exceeds six months.
 
+use std::cmp::Ordering;
+
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -128,7 +130,7 @@ pub(super) fn instant(text: &str, by_day: bool) -> Option<Timestamp> {
     let text = text.trim();
     let exact = text.parse::<Timestamp>().ok().or_else(|| {
         let local = text.parse::<DateTime>().ok()?;
-        Some(ZONE.to_timestamp(local).ok()?)
+        ZONE.to_timestamp(local).ok()
     })?;
     if !by_day {
         return Some(exact);
@@ -145,15 +147,17 @@ fn sort(found: &mut [&Incident], by: &str) -> Result<(), Refusal> {
     }
     // The sort is stable: the last key first.
     for (key, order) in keys.into_iter().rev() {
-        match key {
-            "incident_number" => found.sort_by_key(|it| it.number),
-            "created_at" => found.sort_by_key(|it| (it.created_at, it.number)),
-            "resolved_at" => found.sort_by_key(|it| it.resolved_at),
-            "urgency" => found.sort_by_key(|it| it.urgency == Urgency::Low),
+        let compare: fn(&Incident, &Incident) -> Ordering = match key {
+            "incident_number" => |a, b| a.number.cmp(&b.number),
+            "created_at" => |a, b| (a.created_at, a.number).cmp(&(b.created_at, b.number)),
+            "resolved_at" => |a, b| a.resolved_at.cmp(&b.resolved_at),
+            // High comes before low.
+            "urgency" => |a, b| (a.urgency == Urgency::Low).cmp(&(b.urgency == Urgency::Low)),
             _ => return Err(Refusal::invalid("Unknown sort key.")),
-        }
-        if order == "desc" {
-            found.reverse();
+        };
+        match order {
+            "desc" => found.sort_by(|a, b| compare(b, a)),
+            _ => found.sort_by(|a, b| compare(a, b)),
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// How many calls were made in the present minute.
 #[derive(Debug, Default)]
@@ -50,10 +50,6 @@ impl Windows {
             reset_s: left.as_secs() + u64::from(left.subsec_nanos() > 0),
             exceeded,
         })
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 

@@ -30,7 +30,7 @@ fn plus(at: Timestamp, hours: i64) -> Timestamp {
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let since = read(asked, "since")?.unwrap_or(asked.now);
-    let until = read(asked, "until")?.unwrap_or(since.max(asked.now));
+    let until = read(asked, "until")?.unwrap_or_else(|| since.max(asked.now));
     if until < since || until > plus(asked.now, MAX_AHEAD_H) {
         return Err(Refusal::invalid("Invalid date range."));
     }

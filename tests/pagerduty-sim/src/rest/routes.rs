@@ -361,3 +361,26 @@ fn placeholders(pattern: &str, path: &str) -> Option<Vec<String>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_call() {
+        let readme = include_str!("../../README.md");
+        for route in ROUTES {
+            let row = format!("| `{} {}` |", route.method, route.path);
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_path_finds_its_row_and_what_its_placeholders_stand_for() {
+        let (route, path) = find("PUT", "/incidents/Q1/notes/P2").unwrap();
+        assert_eq!((route.path, path), ("/incidents/{}/notes/{}", vec!["Q1".into(), "P2".into()]));
+        assert_eq!(find("GET", "/users/me").unwrap().0.path, "/users/me");
+        assert!(find("GET", "/incidents//notes").is_none());
+        assert!(find("PATCH", "/incidents").is_none());
+    }
+}

@@ -118,15 +118,15 @@ async fn slow(shared: &Arc<Shared>, incoming: &Incoming, ms: u64, applied: Appli
     match applied {
         Applied::First => {
             let response = carry_out(shared, incoming, Some("slow"));
-            tokio::time::sleep(wait).await;
+            shared.pause(wait).await;
             response
         }
         Applied::After => {
-            tokio::time::sleep(wait).await;
+            shared.pause(wait).await;
             carry_out(shared, incoming, Some("slow"))
         }
         Applied::Never => {
-            tokio::time::sleep(wait).await;
+            shared.pause(wait).await;
             skip(shared, incoming, 504, "slow");
             plain(StatusCode::GATEWAY_TIMEOUT, None, None)
         }
@@ -140,7 +140,8 @@ fn carry_out(shared: &Arc<Shared>, incoming: &Incoming, fault: Option<&str>) -> 
         // What the caller gets to see, not what would have been answered.
         let cut = fault.is_some_and(|name| name.starts_with("cut"));
         let status = if cut { 0 } else { done.answer.status };
-        let answer = done.answer.body.clone().unwrap_or(Value::Null);
+        let refused = done.answer.body.as_ref().filter(|_| done.answer.status >= 400);
+        let answer = refused.cloned().unwrap_or_default();
         world.journal.call(Call {
             token: done.token.map(str::to_owned),
             violations: done.violations.clone(),

@@ -21,7 +21,7 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
 fn read_new(world: &World, object: &Value) -> Result<New, Refusal> {
     let text = |path: &[&str]| patch::text_at(object, path).map(str::to_owned);
     let urgency = match text(&["urgency"]) {
-        Some(word) => Some(Urgency::parse(&word).ok_or_else(patch::invalid_urgency)?),
+        Some(name) => Some(Urgency::parse(&name).ok_or_else(patch::invalid_urgency)?),
         None => None,
     };
     let assignments = object.get("assignments").and_then(Value::as_array);
@@ -31,13 +31,13 @@ fn read_new(world: &World, object: &Value) -> Result<New, Refusal> {
         service: text(&["service", "id"]).unwrap_or_default(),
         body: text(&["body", "details"]),
         key: text(&["incident_key"]),
-        keyless: false,
+        alert_key: None,
         urgency,
-        priority: patch::priority(world, object)?.flatten(),
+        priority: patch::priority(world, object)?.initial(),
         assignee: assignee.map(str::to_owned),
         policy: text(&["escalation_policy", "id"]),
         incident_type: text(&["incident_type", "name"]),
-        bridge: patch::bridge(object).flatten(),
+        bridge: patch::bridge(object).initial(),
     })
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn reference(refs: Refs<'_>, entry: &LogEntry) -> Value {
     let kind = format!("{}_log_entry_reference", entry.kind);
     let api = refs.api(&format!("log_entries/{}", entry.id));
     let html = refs.html(&format!("incidents/{}/log_entries/{}", entry.incident, entry.id));
-    refs.built(&kind, &entry.id, Some(&entry.summary), api, html)
+    refs.built(&kind, &entry.id, Some(&entry.summary), &api, &html)
 }
 
 /// An entry, with what `include[]` asks for.

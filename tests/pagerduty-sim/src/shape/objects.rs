@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::reference::Refs;
-use crate::account::{Field, ServiceState, Target};
+use crate::account::{CustomField, ServiceState, Target};
 use crate::incident::Incident;
 use crate::world::World;
 
@@ -117,7 +117,7 @@ pub(crate) fn priority(refs: Refs<'_>, world: &World, id: &str) -> Option<Value>
 
 /// All custom field values of an incident, set or not.
 pub(crate) fn field_values(world: &World, incident: &Incident) -> Value {
-    let one = |field: &Field| {
+    let one = |field: &CustomField| {
         json!({
             "id": field.id,
             "type": "field_value",

@@ -38,7 +38,7 @@ impl<'w> Refs<'w> {
             Surface::Webhook => "services",
         };
         let html = self.html(&format!("{folder}/{id}"));
-        self.built("service_reference", id, name, self.api(&format!("services/{id}")), html)
+        self.built("service_reference", id, name, &self.api(&format!("services/{id}")), &html)
     }
 
     pub(crate) fn policy(self, id: &str) -> Value {
@@ -73,7 +73,7 @@ impl<'w> Refs<'w> {
     pub(crate) fn priority(self, id: &str) -> Value {
         let name = self.world.account.priority(id).map(|priority| priority.name.as_str());
         let html = self.html("account/incident_priorities");
-        self.built("priority_reference", id, name, self.api(&format!("priorities/{id}")), html)
+        self.built("priority_reference", id, name, &self.api(&format!("priorities/{id}")), &html)
     }
 
     pub(crate) fn agent(self, agent: &Agent) -> Value {
@@ -90,7 +90,7 @@ impl<'w> Refs<'w> {
         let path = format!("services/{}/integrations/{}", service.id, service.integration_id);
         let (api, html) = (self.api(&path), self.html(&path));
         let kind = "inbound_integration_reference";
-        self.built(kind, &service.integration_id, Some("Events API V2"), api, html)
+        self.built(kind, &service.integration_id, Some("Events API V2"), &api, &html)
     }
 
     /// A reference whose addresses follow from the collection's name.
@@ -103,7 +103,7 @@ impl<'w> Refs<'w> {
     ) -> Value {
         let path = format!("{collection}/{id}");
         let (api, html) = (self.api(&path), self.html(&path));
-        self.built(&format!("{kind}_reference"), id, summary, api, html)
+        self.built(&format!("{kind}_reference"), id, summary, &api, &html)
     }
 
     pub(crate) fn built(
@@ -111,8 +111,8 @@ impl<'w> Refs<'w> {
         kind: &str,
         id: &str,
         summary: Option<&str>,
-        api: String,
-        html: String,
+        api: &str,
+        html: &str,
     ) -> Value {
         if self.surface == Surface::Webhook && self.world.knobs.webhooks.minimal_refs {
             return json!({ "id": id, "type": kind });

@@ -37,7 +37,7 @@ pub(crate) fn incident(world: &World, incident: &Incident, include: &[&str]) -> 
         "first_trigger_log_entry": first_log.map(|entry| log::reference(refs, entry)),
         "alert_counts": { "all": 0, "triggered": 0, "resolved": 0 },
         "is_mergeable": incident.open(),
-        "incident_type": { "name": incident.incident_type },
+        "incident_type": { "name": incident.type_name },
         "escalation_policy": refs.policy(&incident.policy),
         "teams": incident.teams.iter().map(|id| refs.team(id)).collect::<Vec<_>>(),
         "pending_actions": pending_actions(incident),

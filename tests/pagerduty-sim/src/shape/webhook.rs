@@ -25,7 +25,8 @@ pub(crate) struct Envelope<'a> {
 #[derive(Serialize)]
 pub(crate) struct Event<'a> {
     pub(crate) id: &'a str,
-    pub(crate) event_type: &'a str,
+    #[serde(rename = "event_type")]
+    pub(crate) kind: &'a str,
     pub(crate) resource_type: &'a str,
     pub(crate) occurred_at: String,
     pub(crate) agent: Value,
@@ -46,8 +47,8 @@ pub(crate) struct IncidentData<'a> {
     status: Status,
     incident_key: Option<&'a str>,
     created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reopened_at: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Reopened::absent")]
+    reopened_at: Reopened,
     title: &'a str,
     service: Value,
     assignees: Vec<Value>,
@@ -59,6 +60,21 @@ pub(crate) struct IncidentData<'a> {
     resolve_reason: Option<ResolveReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     incident_type: Option<Value>,
+}
+
+/// The three ways in which `reopened_at` has been seen.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Reopened {
+    At(String),
+    Null,
+    Absent,
+}
+
+impl Reopened {
+    fn absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
 }
 
 #[derive(Serialize)]
@@ -83,9 +99,9 @@ impl<'a> IncidentData<'a> {
             incident_key: incident.key.as_deref(),
             created_at: clock::seconds(incident.created_at),
             reopened_at: match knobs.reopened_at {
-                ReopenedAt::WhenReopened => reopened_at.map(Some),
-                ReopenedAt::Null => Some(reopened_at),
-                ReopenedAt::Absent => None,
+                ReopenedAt::WhenReopened => reopened_at.map_or(Reopened::Absent, Reopened::At),
+                ReopenedAt::Null => reopened_at.map_or(Reopened::Null, Reopened::At),
+                ReopenedAt::Absent => Reopened::Absent,
             },
             title: &incident.title,
             service: refs.service(&incident.service),
@@ -97,7 +113,7 @@ impl<'a> IncidentData<'a> {
             conference_bridge: incident.bridge.as_ref(),
             resolve_reason: resolve_reason(world, incident, refs),
             incident_type: (!knobs.incident_type_absent)
-                .then(|| json!({ "name": incident.incident_type })),
+                .then(|| json!({ "name": incident.type_name })),
         }
     }
 }
@@ -171,7 +187,7 @@ pub(crate) struct FieldValuesData {
 
 /// Custom field values as webhooks show them: only those that were ever set.
 pub(crate) fn field_values(world: &World, values: &BTreeMap<String, Value>) -> Vec<Value> {
-    let one = |field: &crate::account::Field| {
+    let one = |field: &crate::account::CustomField| {
         let value = values.get(&field.id)?;
         Some(json!({
             "data_type": field.data_type,
@@ -213,4 +229,35 @@ pub(crate) fn service(world: &World, id: &str) -> Option<ServiceData> {
         teams: service.teams.iter().map(|team| refs.team(team)).collect(),
         kind: "service",
     })
+}
+
+/// The data of `service.custom_field_values.updated`.
+#[derive(Serialize)]
+pub(crate) struct ServiceFieldsData {
+    service: Value,
+    custom_fields: Vec<Value>,
+    changed_custom_fields: Vec<Value>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+/// Makes the data of a change of a service's custom fields; services have one made-up field.
+pub(crate) fn service_fields(world: &World, id: &str) -> ServiceFieldsData {
+    let field = |value: Value| {
+        json!({
+            "data_type": "string",
+            "field_type": "single_value",
+            "id": "PSVFLD1",
+            "name": "tier",
+            "namespace": "services",
+            "type": "field_value",
+            "value": value,
+        })
+    };
+    ServiceFieldsData {
+        service: Refs::new(world, Surface::Webhook).service(id),
+        custom_fields: vec![field(json!("gold"))],
+        changed_custom_fields: vec![field(Value::Null)],
+        kind: "service_field_values",
+    }
 }

@@ -123,7 +123,7 @@ pub(crate) fn ping(world: &mut World, subscription: &str, agent: &Value, now: Ti
     let Some(data) = raw(&data) else { return };
     let id = world.minter.event_id();
     let body = body(&id, "pagey.ping", now, agent.clone(), None, &data);
-    push(world, vec![subscription.to_owned()], subscription, &id, "pagey.ping", body);
+    push(world, vec![subscription.to_owned()], subscription, &id, "pagey.ping", &body);
 }
 
 fn about_raw(
@@ -190,7 +190,7 @@ fn queue(
         Refs::new(world, Surface::Webhook).agent(&actor.agent)
     };
     let body = body(&id, event_type, at, agent, actor.client.as_ref(), data);
-    push(world, receivers, resource, &id, event_type, body);
+    push(world, receivers, resource, &id, event_type, &body);
 }
 
 fn body(
@@ -203,7 +203,7 @@ fn body(
 ) -> Bytes {
     let event = Event {
         id,
-        event_type,
+        kind: event_type,
         resource_type: event_type.split('.').next().unwrap_or_default(),
         occurred_at: clock::millis(at),
         agent,
@@ -220,7 +220,7 @@ fn push(
     resource: &str,
     event_id: &str,
     event_type: &str,
-    body: Bytes,
+    body: &Bytes,
 ) {
     for subscription in receivers {
         let (shortest, longest) = world.options.webhook_delay_ms;

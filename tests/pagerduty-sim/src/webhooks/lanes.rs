@@ -59,10 +59,10 @@ impl Lanes {
     }
 
     fn pop(&mut self, key: &Key, webhook: &str) {
-        if self.head_mut(key, webhook).is_some() {
-            if let Some(queue) = self.queues.get_mut(key) {
-                queue.pop_front();
-            }
+        if self.head_mut(key, webhook).is_some()
+            && let Some(queue) = self.queues.get_mut(key)
+        {
+            queue.pop_front();
         }
     }
 

@@ -247,7 +247,7 @@ async fn an_incident_moves_to_another_service() {
     assert_eq!(receiver.types()[1], "incident.service_updated");
 }
 
-/// §3.4: no body and no incident_key can be written after creation.
+/// §3.4: no body and no `incident_key` can be written after creation.
 #[tokio::test]
 async fn the_body_cannot_be_edited() {
     let pd = Pd::start().await;

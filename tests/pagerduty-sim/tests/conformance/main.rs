@@ -3,7 +3,38 @@
 //! Tests are named after what they check; the doc comment of each names its source: a section of the
 //! facts, and in brackets the document or capture behind it.
 
+// The attribute tells clippy that helpers, too, may unwrap.
+#[cfg(test)]
 mod auth;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
 mod create;
+#[cfg(test)]
+mod deliver;
+#[cfg(test)]
+mod events_api;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod notes;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod read;
+#[cfg(test)]
+mod shapes;
+#[cfg(test)]
+mod strict;
+#[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
+mod timers;

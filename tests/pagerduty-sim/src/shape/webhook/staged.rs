@@ -125,7 +125,7 @@ impl Scene<'_> {
             id: "PWFI42N",
             kind: "incident_workflow_instance",
             summary: name,
-            incident_workflow: self.refs.built(kind, definition, Some(name), api, html),
+            incident_workflow: self.refs.built(kind, definition, Some(name), &api, &html),
             workflow_trigger: json!({
                 "html_url": null,
                 "id": self.uuid,
@@ -148,7 +148,7 @@ impl Scene<'_> {
             api: self.refs.api(&format!("automation/invocations/{id}")),
             html_url: self.refs.html(&format!("{web}/invocations/{id}/report")),
             incident: self.refs.incident(self.incident),
-            action: self.refs.built("action_reference", action, name, api, self.refs.html(&web)),
+            action: self.refs.built("action_reference", action, name, &api, &self.refs.html(&web)),
             state,
             kind: "incident_action_invocation",
         }
