@@ -36,16 +36,21 @@ enum Unfinished {
 pub async fn run(admin: Admin) {
     let mut connections = admin.bus.connections();
     let mut known = Known::default();
+    let mut is_waiting = false;
     loop {
         let wait = match round(&admin, &mut known).await {
             Ok(put) => {
+                is_waiting = false;
                 if put > 0 {
                     tracing::info!(put, "configuration published");
                 }
                 ROUND
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the configuration waits to be published");
+                // Told once for each time that something is away, not at each try.
+                if !std::mem::replace(&mut is_waiting, true) {
+                    tracing::warn!(error = chain(&error), "configuration waits to be published");
+                }
                 AGAIN
             }
         };

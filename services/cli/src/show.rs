@@ -67,6 +67,13 @@ impl Show {
         }
     }
 
+    /// Tells people what comes next; programs know.
+    pub(crate) fn next_step(self, what: &str) {
+        if self.output == Output::Table {
+            eprintln!("next: {what}");
+        }
+    }
+
     fn value<T: Serialize>(self, value: &T) -> Result<String, Failure> {
         let text = match self.output {
             Output::Yaml => {

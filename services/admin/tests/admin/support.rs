@@ -32,7 +32,7 @@ pub(crate) struct Running {
     pub(crate) bus: Bus,
     pub(crate) channel: Channel,
     pub(crate) rest: SocketAddr,
-    stop: Stop,
+    pub(crate) stop: Stop,
 }
 
 impl Running {

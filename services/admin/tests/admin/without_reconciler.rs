@@ -10,10 +10,11 @@ use tandem_domain::{
     event::{Change, Event},
     feed::{Happening, PublicEvent},
     field::Field,
-    id::IncidentId,
+    id::{EditId, IncidentId, Mint},
     incident::{Actor, Incident, Owned, Side},
 };
 use tandem_proto::v1;
+use tandem_runtime::clock;
 use tandem_store::{Store, incidents};
 use tonic::Code;
 
@@ -74,16 +75,20 @@ async fn an_edit_is_refused_while_nats_is_away(_: PgPoolOptions, database: PgCon
 }
 
 #[sqlx::test(migrations = "../shared/store/migrations")]
-async fn an_edit_is_on_disk_when_it_is_answered_as_pending(
+async fn an_edit_is_on_disk_once_when_it_is_answered_as_pending(
     _: PgPoolOptions,
     database: PgConnectOptions,
 ) {
     let dir = tempfile::tempdir().unwrap();
     let nats = nats(dir.path());
     let admin = Running::start(&database, &nats.url()).await;
+    let request_id = EditId::to_string(&Mint::new(clock::now(), b"request").id());
+    let request = v1::CreateIncidentRequest {
+        incident: Some(asked()),
+        request_id: request_id.replace("edt_", ""),
+    };
     let created = eventually("nats is there", || async {
-        let request =
-            v1::CreateIncidentRequest { incident: Some(asked()), request_id: String::new() };
+        let request = request.clone();
         match admin.incidents().create_incident(request).await {
             Err(status) if status.code() == Code::Unavailable => None,
             answer => Some(answer.unwrap().into_inner()),
@@ -93,12 +98,19 @@ async fn an_edit_is_on_disk_when_it_is_answered_as_pending(
     assert!(created.pending);
     let incident = created.incident.unwrap();
     assert_eq!(incident.title, "db down");
+    let again = admin.incidents().create_incident(request.clone()).await.unwrap().into_inner();
+    assert_eq!(again.incident.unwrap().id, incident.id);
+    let other = v1::CreateIncidentRequest { request_id: String::new(), ..request };
+    admin.incidents().create_incident(other).await.unwrap();
 
     let mut taken =
         Box::pin(admin.bus.consume(topology::IN, topology::reconciler(), 10).await.unwrap());
-    let taken = taken.next().await.unwrap().unwrap();
-    assert!(taken.reply_to().is_some());
-    let Event::Edit(edit) = taken.json().unwrap() else { panic!("no edit") };
+    let first = taken.next().await.unwrap().unwrap();
+    assert!(first.reply_to().is_some());
+    let Event::Edit(edit) = first.json().unwrap() else { panic!("no edit") };
+    let second = taken.next().await.unwrap().unwrap();
+    let Event::Edit(next) = second.json().unwrap() else { panic!("no edit") };
+    assert_ne!(next.incident, edit.incident, "the repeated request was stored once");
     assert_eq!(edit.incident.to_string(), incident.id);
     assert!(matches!(edit.change, Change::Create { .. }));
 }
@@ -195,4 +207,20 @@ async fn a_watch_shows_what_changes_and_breaks_off_when_nats_does(
     nats.restart().unwrap();
     let end = tokio::time::timeout(Duration::from_secs(10), watch.message()).await.unwrap();
     assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+}
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn an_open_watch_does_not_hold_up_the_end(_: PgPoolOptions, database: PgConnectOptions) {
+    let dir = tempfile::tempdir().unwrap();
+    let nats = nats(dir.path());
+    let admin = Running::start(&database, &nats.url()).await;
+    let request = v1::WatchIncidentsRequest { org: "acme-corp".to_owned() };
+    let mut watch = eventually("the watch begins", || async {
+        admin.incidents().watch_incidents(request.clone()).await.ok()
+    })
+    .await
+    .into_inner();
+    admin.stop.ask();
+    let end = tokio::time::timeout(Duration::from_secs(5), watch.message()).await.unwrap();
+    assert_eq!(end.unwrap(), None);
 }

@@ -30,6 +30,7 @@ async fn configure(context: &Context, configure: Configure) -> Result<(), Failur
     let token = secret::token(&configure.token, configure.integration.is_none())?;
     let signing_secret = secret::signing_secret(&configure.signing_secret)?;
     let mut client = context.client.integrations();
+    let is_new = configure.integration.is_none();
     let integration = if let Some(integration) = configure.integration.clone() {
         let (changes, update_mask) = changes(configure, token, signing_secret)?;
         let request = v1::UpdateIntegrationRequest {
@@ -45,7 +46,16 @@ async fn configure(context: &Context, configure: Configure) -> Result<(), Failur
         let request = v1::CreateIntegrationRequest { integration: Some(integration) };
         client.create_integration(request).await?
     };
-    context.show.one(&json::Integration::from(integration.into_inner()))
+    let integration = json::Integration::from(integration.into_inner());
+    context.show.one(&integration)?;
+    if is_new && integration.signing_secrets == 0 {
+        context.show.next_step(&format!(
+            "have webhooks sent to https://<ingress>{}, then say what they are signed with:\n  \
+             im integration configure {} --signing-secret-file <FILE>",
+            integration.webhook_path, integration.handle
+        ));
+    }
+    Ok(())
 }
 
 /// What a new integration shall be.

@@ -99,7 +99,7 @@ impl Rows for Link {
             ("record", text(self.record.as_ref())),
             ("number", text(self.number.as_ref())),
             ("url", text(self.url.as_ref())),
-            ("in_step", yes(self.desired_version == self.applied_version)),
+            ("in_step", yes(is_in_step(self))),
             ("desired_version", self.desired_version.to_string()),
             ("applied_version", self.applied_version.to_string()),
             ("problem", text(self.problem.as_ref())),
@@ -172,6 +172,11 @@ impl Rows for TimelineEntry {
             ("text", self.text.clone()),
         ]
     }
+}
+
+/// Whether the external side is known to hold all that it should.
+fn is_in_step(link: &Link) -> bool {
+    link.record.is_some() && link.problem.is_none() && link.desired_version == link.applied_version
 }
 
 /// `prod-pd #42`, or the record's id where it has no number, or what it waits for.

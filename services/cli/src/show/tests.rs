@@ -97,6 +97,24 @@ fn an_integration_as_json() {
 }
 
 #[test]
+fn a_link_is_in_step_when_its_record_is_known_to_hold_everything() {
+    let link = v1::Link {
+        record: "Q1PD".to_owned(),
+        desired_version: 3,
+        applied_version: 3,
+        ..Default::default()
+    };
+    let behind = v1::Link { applied_version: 2, ..link.clone() };
+    let waiting = v1::Link { record: String::new(), ..link.clone() };
+    let blocked = v1::Link { problem: "no service is known".to_owned(), ..link.clone() };
+    let shown = [link, behind, waiting, blocked].map(|link| {
+        let rows = json::Link::from(link).rows();
+        rows.into_iter().find(|(name, _)| *name == "in_step").unwrap().1
+    });
+    assert_eq!(shown, ["yes", "no", "no", "no"]);
+}
+
+#[test]
 fn an_empty_list_is_an_empty_array() {
     let none: [json::Incident; 0] = [];
     assert_eq!(show(Output::Json).value(&none).unwrap(), "[]\n");
