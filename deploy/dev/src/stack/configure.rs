@@ -94,7 +94,7 @@ pub(crate) const SERVICE: &str = "P123ABC";
 pub(crate) const INCIDENT_TYPE: &str = "infrastructure";
 
 /// Every event the simulator can tell.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 17] = [
     "incident.acknowledged",
     "incident.annotated",
     "incident.conference_bridge.updated",
@@ -102,6 +102,7 @@ const EVENTS: [&str; 16] = [
     "incident.delegated",
     "incident.escalated",
     "incident.priority_updated",
+    "incident.incident_type.changed",
     "incident.reassigned",
     "incident.reopened",
     "incident.resolved",

@@ -1,0 +1,137 @@
+//! `cargo dev up` as a user has it: in the background, in a checkout of its own, with every program for real.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tandem_dev::pids::Identity;
+use tandem_dev::{bins, http, workspace};
+
+/// Runs the runner in a checkout.
+fn dev(root: &Path, words: &[&str]) -> std::io::Result<Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem-dev"));
+    // The checkout is found from the current folder when cargo says nothing about another one.
+    command.current_dir(root).env_remove("CARGO_MANIFEST_DIR").args(words).output()
+}
+
+/// A folder that looks like a checkout to the runner; it stops what runs in it when dropped.
+struct Checkout(tempfile::TempDir);
+
+impl Checkout {
+    fn new() -> anyhow::Result<Self> {
+        let real = workspace::root()?;
+        // Whatever is missing is built now; the runner is told to take what is there.
+        for name in ["tandem-admin", "pagerduty-sim", "im"] {
+            bins::path(&real, name)?;
+        }
+        let folder = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()?;
+        fs::create_dir_all(folder.path().join("deploy/dev"))?;
+        let lock = "deploy/dev/runtimes.lock";
+        fs::copy(real.join(lock), folder.path().join(lock))?;
+        Ok(Self(folder))
+    }
+
+    fn dev(&self, words: &[&str]) -> Result<String, String> {
+        let output = dev(self.0.path(), words).map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(said) } else { Err(complained + &said) }
+    }
+
+    fn state(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::from_slice(&fs::read(self.0.path().join(".dev/state.json"))?)?)
+    }
+
+    fn processes(&self) -> anyhow::Result<Vec<(String, Identity)>> {
+        let state = self.state()?;
+        let read = |process: &Value| {
+            let pid = process.get("pid")?.as_u64()?;
+            let identity = Identity {
+                pid: u32::try_from(pid).ok()?,
+                born: process.get("born")?.as_str()?.to_owned(),
+            };
+            Some((process.get("name")?.as_str()?.to_owned(), identity))
+        };
+        let list = state.get("processes").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(list.iter().filter_map(read).collect())
+    }
+
+    fn process(&self, name: &str) -> anyhow::Result<Identity> {
+        let found = self.processes()?.into_iter().find(|(called, _)| called == name);
+        Ok(found.ok_or_else(|| anyhow::anyhow!("{name} is not recorded"))?.1)
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.dev(&["down"]).ok();
+    }
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} did not come true");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_is_up_can_be_used_killed_and_stopped_and_keeps_its_data() {
+    let checkout = Checkout::new().unwrap();
+    checkout.dev(&["up", "--built", "--detach"]).unwrap();
+
+    // It says where it is, and it is there.
+    let exports = checkout.dev(&["env"]).unwrap();
+    for name in ["TANDEM_HTTP_URL", "TANDEM_ADMIN_URL", "NATS_URL", "DATABASE_URL", "PAGERDUTY_URL"]
+    {
+        assert!(exports.contains(&format!("export {name}='")), "{exports}");
+    }
+    let state = checkout.state().unwrap();
+    let ingress = state["addresses"]["http"].as_str().unwrap();
+    assert!(http::is_ok(&format!("{ingress}/readyz")));
+
+    // The integration is made once and found again.
+    let get = ["im", "--output", "json", "integration", "get", "sim-pd"];
+    let integration: Value = serde_json::from_str(&checkout.dev(&get).unwrap()).unwrap();
+    assert_eq!(integration["name"], "PagerDuty simulator");
+    assert_ne!(integration["signing_secrets"], 0);
+
+    // A second one says so and changes nothing.
+    let again = checkout.dev(&["up", "--built"]).unwrap();
+    assert!(again.contains("already running"), "{again}");
+
+    // What is killed comes back.
+    let killed = checkout.process("tandem-reconciler").unwrap();
+    killed.signal(rustix::process::Signal::KILL).unwrap();
+    eventually("the reconciler runs again", || {
+        checkout.process("tandem-reconciler").is_ok_and(|now| now != killed && now.is_alive())
+    });
+
+    // Stopped, nothing is left.
+    let processes = checkout.processes().unwrap();
+    assert_eq!(processes.len(), 7, "{processes:?}");
+    checkout.dev(&["down"]).unwrap();
+    assert!(processes.iter().all(|(_, identity)| !identity.is_alive()), "{processes:?}");
+    assert!(checkout.dev(&["env"]).is_err());
+
+    // The data is still there.
+    checkout.dev(&["up", "--built", "--detach"]).unwrap();
+    let found: Value = serde_json::from_str(&checkout.dev(&get).unwrap()).unwrap();
+    assert_eq!(found["id"], integration["id"]);
+
+    // A watcher that was killed leaves processes behind, which the next command cleans up.
+    let watcher = checkout.state().unwrap()["supervisor"]["pid"].as_u64().unwrap();
+    let watcher = Identity::of(u32::try_from(watcher).unwrap()).unwrap();
+    watcher.signal(rustix::process::Signal::KILL).unwrap();
+    eventually("the watcher is gone", || !watcher.is_alive());
+    let left = checkout.processes().unwrap();
+    assert!(left.iter().all(|(_, identity)| identity.is_alive()), "{left:?}");
+    checkout.dev(&["down"]).unwrap();
+    assert!(left.iter().all(|(_, identity)| !identity.is_alive()), "{left:?}");
+}
