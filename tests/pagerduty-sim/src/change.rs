@@ -34,11 +34,13 @@ pub(crate) struct Change<'w> {
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
     touched: HashSet<String>,
+    /// The action says itself who the incident is with; acknowledging does not.
+    placed_by_hand: bool,
 }
 
 impl<'w> Change<'w> {
     pub(crate) fn new(world: &'w mut World, actor: Actor, now: Timestamp) -> Self {
-        Self { world, actor, now, touched: HashSet::new() }
+        Self { world, actor, now, touched: HashSet::new(), placed_by_hand: false }
     }
 
     pub(crate) fn incident(&self, id: &str) -> Result<&Incident, Refusal> {

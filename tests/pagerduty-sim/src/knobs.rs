@@ -195,6 +195,8 @@ pub struct Behaviour {
     pub retrigger_refused: bool,
     /// Acknowledging assigns the incident to whoever acknowledges it.
     pub acknowledge_assigns: bool,
+    /// Assignees given in the same call as an acknowledge stay.
+    pub given_assignees_win: bool,
     /// What a resolved incident set to acknowledged emits.
     pub reopen_acknowledged: ReopenAcknowledged,
     /// `resolution` in REST also adds a note, as the web app does.
@@ -238,6 +240,7 @@ impl Default for Behaviour {
             second_acknowledge_adds: false,
             retrigger_refused: false,
             acknowledge_assigns: true,
+            given_assignees_win: true,
             reopen_acknowledged: ReopenAcknowledged::default(),
             resolution_annotates: false,
             create_emits_priority: false,

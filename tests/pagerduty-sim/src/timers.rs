@@ -1,6 +1,7 @@
 //! Owns what will happen by itself: the end of a snooze, an acknowledgement time-out, an auto-resolve.
 //!
-//! A timer carries the incident's epoch at the time it was set; a later acknowledge makes it void.
+//! A timer carries the incident's epoch at the time it was set, so that one of an earlier
+//! acknowledgement does nothing.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -151,6 +151,8 @@ impl Change<'_> {
     /// Carries an update out, with one event for each field that has one.
     pub(crate) fn apply(&mut self, id: &str, patch: &Patch) -> Result<(), Refusal> {
         self.check(id, patch)?;
+        let win = self.world.knobs.behaviour.given_assignees_win;
+        self.placed_by_hand = win && patch.assignees.is_some();
         let reopens =
             !self.incident(id)?.open() && patch.status.is_some_and(|it| it != Status::Resolved);
         if reopens {

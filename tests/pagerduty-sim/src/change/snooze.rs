@@ -64,7 +64,12 @@ impl Change<'_> {
     /// Does what a timer was set for, unless somebody acted meanwhile.
     pub(crate) fn fire(&mut self, timer: &Timer) -> Result<(), Refusal> {
         let incident = self.incident(&timer.incident)?;
-        if incident.timer_epoch != timer.epoch {
+        // Time-outs of an acknowledgement end with it; an auto-resolve ends with the first resolve.
+        let void = match timer.due {
+            Due::Unacknowledge => incident.timer_epoch != timer.epoch,
+            Due::AutoResolve => incident.reopened_at.is_some(),
+        };
+        if void {
             return Ok(());
         }
         let agent = self.automation(&incident.service);

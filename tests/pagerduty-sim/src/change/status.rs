@@ -104,7 +104,9 @@ impl Change<'_> {
         self.check_reopen(id)?;
         let actor = self.actor.user_id().map(str::to_owned);
         let assignments = self.since(actor.into_iter().collect());
-        self.edit(id, |incident| incident.assignments = assignments);
+        if !self.placed_by_hand {
+            self.edit(id, |incident| incident.assignments = assignments);
+        }
         match self.world.knobs.behaviour.reopen_acknowledged {
             ReopenAcknowledged::Both => {
                 self.mark_reopened(id, Status::Triggered);
@@ -145,7 +147,8 @@ impl Change<'_> {
 
     fn mark_acknowledged(&mut self, id: &str) {
         let actor = self.actor.user_id().map(str::to_owned);
-        let (now, assigns) = (self.now, self.world.knobs.behaviour.acknowledge_assigns);
+        let assigns = self.world.knobs.behaviour.acknowledge_assigns && !self.placed_by_hand;
+        let now = self.now;
         self.edit(id, |incident| {
             let Some(user) = actor else { return };
             incident.acknowledgements.push(Since { user: user.clone(), at: now });

@@ -2,7 +2,7 @@
 //!
 //! To add a call, add a row here and a handler; the README's table is checked against this one.
 
-use super::strict::{REF, Shape};
+use super::strict::{Shape, TEXT, reference};
 use super::{
     Answer, Asked, bulk, catalog, custom_fields, incidents, log_entries, notes, on_call, people,
     respond, subscriptions, writes,
@@ -73,32 +73,40 @@ const BRIDGE: Shape = Shape::Nullable(&Shape::Object(&[
     ("conference_url", Shape::Nullable(&Shape::Text)),
 ]));
 const URGENCY: Shape = Shape::Word(&["high", "low"]);
-const ASSIGNMENTS: Shape = Shape::List(&Shape::Object(&[("assignee", REF), ("at", Shape::Text)]));
-const TYPE_NAME: Shape = Shape::Object(&[("name", Shape::Text)]);
-const PRIORITY: Shape = Shape::Either(&Shape::Nullable(&REF), &Shape::Text);
+const USER: Shape = reference!("user_reference" | "user");
+const SERVICE: Shape = reference!("service_reference" | "service");
+const POLICY: Shape = reference!("escalation_policy_reference" | "escalation_policy");
+const ASSIGNMENTS: Shape =
+    Shape::List(&Shape::Object(&[("assignee", Shape::Required(&USER)), ("at", Shape::Text)]));
+const TYPE_NAME: Shape = Shape::Object(&[("name", TEXT)]);
+const PRIORITY: Shape =
+    Shape::Either(&Shape::Nullable(&reference!("priority_reference" | "priority")), &Shape::Text);
 
 const NEW_INCIDENT: Shape = Shape::Object(&[(
     "incident",
-    Shape::Object(&[
-        ("type", Shape::Word(&["incident"])),
-        ("title", Shape::Text),
-        ("service", REF),
+    Shape::Required(&Shape::Object(&[
+        ("type", Shape::Required(&Shape::Word(&["incident"]))),
+        ("title", TEXT),
+        ("service", Shape::Required(&SERVICE)),
         ("priority", PRIORITY),
         ("urgency", URGENCY),
         (
             "body",
-            Shape::Object(&[("type", Shape::Word(&["incident_body"])), ("details", Shape::Text)]),
+            Shape::Object(&[
+                ("type", Shape::Required(&Shape::Word(&["incident_body"]))),
+                ("details", Shape::Text),
+            ]),
         ),
         ("incident_key", Shape::Text),
         ("assignments", ASSIGNMENTS),
-        ("escalation_policy", REF),
+        ("escalation_policy", POLICY),
         ("incident_type", TYPE_NAME),
         ("conference_bridge", BRIDGE),
-    ]),
+    ])),
 )]);
 
 const UPDATE: Shape = Shape::Object(&[
-    ("type", Shape::Word(&["incident", "incident_reference"])),
+    ("type", Shape::Required(&Shape::Word(&["incident", "incident_reference"]))),
     ("status", Shape::Word(&["triggered", "acknowledged", "resolved"])),
     ("priority", PRIORITY),
     ("resolution", Shape::Text),
@@ -106,16 +114,16 @@ const UPDATE: Shape = Shape::Object(&[
     ("urgency", URGENCY),
     ("escalation_level", Shape::Int),
     ("assignments", ASSIGNMENTS),
-    ("escalation_policy", REF),
+    ("escalation_policy", POLICY),
     ("incident_type", TYPE_NAME),
     ("conference_bridge", BRIDGE),
-    ("service", REF),
+    ("service", SERVICE),
 ]);
 
 /// The same as a single update, with an id and without a service.
 const BULK_ELEMENT: Shape = Shape::Object(&[
-    ("id", Shape::Text),
-    ("type", Shape::Word(&["incident", "incident_reference"])),
+    ("id", TEXT),
+    ("type", Shape::Required(&Shape::Word(&["incident", "incident_reference"]))),
     ("status", Shape::Word(&["triggered", "acknowledged", "resolved"])),
     ("priority", PRIORITY),
     ("resolution", Shape::Text),
@@ -123,39 +131,56 @@ const BULK_ELEMENT: Shape = Shape::Object(&[
     ("urgency", URGENCY),
     ("escalation_level", Shape::Int),
     ("assignments", ASSIGNMENTS),
-    ("escalation_policy", REF),
+    ("escalation_policy", POLICY),
     ("incident_type", TYPE_NAME),
     ("conference_bridge", BRIDGE),
 ]);
 
-const NOTE: Shape = Shape::Object(&[("note", Shape::Object(&[("content", Shape::Text)]))]);
+const NOTE: Shape =
+    Shape::Object(&[("note", Shape::Required(&Shape::Object(&[("content", TEXT)])))]);
 
 const STATUS_UPDATE: Shape = Shape::Object(&[
-    ("message", Shape::Text),
+    ("message", TEXT),
     ("subject", Shape::Nullable(&Shape::Text)),
     ("html_message", Shape::Nullable(&Shape::Text)),
 ]);
 
-const TARGETS: Shape = Shape::List(&Shape::Object(&[("responder_request_target", REF)]));
+const TARGETS: Shape = Shape::Required(&Shape::List(&Shape::Object(&[(
+    "responder_request_target",
+    Shape::Required(&reference!("user_reference" | "escalation_policy_reference")),
+)])));
+
+/// The account has no id.
+const FILTER: Shape = Shape::Object(&[
+    (
+        "type",
+        Shape::Required(&Shape::Word(&[
+            "account_reference",
+            "service_reference",
+            "team_reference",
+        ])),
+    ),
+    ("id", Shape::Nullable(&Shape::Text)),
+    ("summary", Shape::Nullable(&Shape::Text)),
+    ("self", Shape::Nullable(&Shape::Text)),
+    ("html_url", Shape::Nullable(&Shape::Text)),
+]);
 
 const SUBSCRIPTION: Shape = Shape::Object(&[(
     "webhook_subscription",
     Shape::Object(&[
-        ("type", Shape::Word(&["webhook_subscription"])),
+        ("type", Shape::Required(&Shape::Word(&["webhook_subscription"]))),
         (
             "delivery_method",
             Shape::Object(&[
-                ("type", Shape::Word(&["http_delivery_method"])),
-                ("url", Shape::Text),
-                (
-                    "custom_headers",
-                    Shape::List(&Shape::Object(&[("name", Shape::Text), ("value", Shape::Text)])),
-                ),
+                ("type", Shape::Required(&Shape::Word(&["http_delivery_method"]))),
+                ("url", TEXT),
+                ("custom_headers", Shape::List(&Shape::Object(&[("name", TEXT), ("value", TEXT)]))),
             ]),
         ),
         ("description", Shape::Nullable(&Shape::Text)),
         ("events", Shape::List(&Shape::Word(subscriptions::EVENTS))),
-        ("filter", REF),
+        ("filter", FILTER),
         ("active", Shape::Bool),
         ("oauth_client_id", Shape::Nullable(&Shape::Text)),
     ]),
@@ -168,7 +193,7 @@ const SUBSCRIPTION_UPDATE: Shape = Shape::Object(&[(
         ("type", Shape::Word(&["webhook_subscription"])),
         ("description", Shape::Nullable(&Shape::Text)),
         ("events", Shape::List(&Shape::Word(subscriptions::EVENTS))),
-        ("filter", REF),
+        ("filter", FILTER),
         ("active", Shape::Bool),
         ("oauth_client_id", Shape::Nullable(&Shape::Text)),
     ]),
@@ -240,7 +265,7 @@ const ON_CALLS: &[&str] = &[
     "time_zone",
     "include[]",
 ];
-const FILTER: &[&str] = &["limit", "offset", "total", "filter_type", "filter_id"];
+const FILTERED: &[&str] = &["limit", "offset", "total", "filter_type", "filter_id"];
 
 /// The table of calls; of two rows that fit, the first is meant.
 pub(crate) const ROUTES: &[Route] = &[
@@ -248,15 +273,20 @@ pub(crate) const ROUTES: &[Route] = &[
     write(
         "PUT",
         "/incidents",
-        Some(Shape::Object(&[("incidents", Shape::List(&BULK_ELEMENT))])),
+        Some(Shape::Object(&[("incidents", Shape::Required(&Shape::List(&BULK_ELEMENT)))])),
         bulk::update,
     )
     .from()
     .capped(Cap::BulkUpdate),
     get("/incidents", LIST_QUERY, incidents::list),
     get("/incidents/{}", INCLUDE, incidents::one),
-    write("PUT", "/incidents/{}", Some(Shape::Object(&[("incident", UPDATE)])), writes::update)
-        .from(),
+    write(
+        "PUT",
+        "/incidents/{}",
+        Some(Shape::Object(&[("incident", Shape::Required(&UPDATE))])),
+        writes::update,
+    )
+    .from(),
     get("/incidents/{}/notes", &[], notes::list),
     write("POST", "/incidents/{}/notes", Some(NOTE), notes::create).from(),
     write("PUT", "/incidents/{}/notes/{}", Some(NOTE), notes::update).from(),
@@ -265,14 +295,17 @@ pub(crate) const ROUTES: &[Route] = &[
     write(
         "POST",
         "/incidents/{}/snooze",
-        Some(Shape::Object(&[("duration", Shape::Int)])),
+        Some(Shape::Object(&[("duration", Shape::Required(&Shape::Int))])),
         writes::snooze,
     )
     .from(),
     write(
         "PUT",
         "/incidents/{}/merge",
-        Some(Shape::Object(&[("source_incidents", Shape::List(&REF))])),
+        Some(Shape::Object(&[(
+            "source_incidents",
+            Shape::Required(&Shape::List(&reference!("incident_reference"))),
+        )])),
         writes::merge,
     )
     .from(),
@@ -280,8 +313,8 @@ pub(crate) const ROUTES: &[Route] = &[
         "POST",
         "/incidents/{}/responder_requests",
         Some(Shape::Object(&[
-            ("requester_id", Shape::Text),
-            ("message", Shape::Text),
+            ("requester_id", TEXT),
+            ("message", TEXT),
             ("responder_request_targets", TARGETS),
         ])),
         respond::request,
@@ -290,8 +323,8 @@ pub(crate) const ROUTES: &[Route] = &[
         "PUT",
         "/incidents/{}/responder_requests/cancel",
         Some(Shape::Object(&[
-            ("requester_id", Shape::Text),
-            ("message", Shape::Text),
+            ("requester_id", TEXT),
+            ("message", TEXT),
             ("responder_request_targets", TARGETS),
         ])),
         respond::cancel,
@@ -330,7 +363,7 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/schedules", FIND, on_call::schedules),
     get("/schedules/{}", SPAN, on_call::schedule),
     get("/schedules/{}/users", SPAN, on_call::people),
-    get("/webhook_subscriptions", FILTER, subscriptions::list),
+    get("/webhook_subscriptions", FILTERED, subscriptions::list),
     write("POST", "/webhook_subscriptions", Some(SUBSCRIPTION), subscriptions::create),
     get("/webhook_subscriptions/{}", &[], subscriptions::one),
     write("PUT", "/webhook_subscriptions/{}", Some(SUBSCRIPTION_UPDATE), subscriptions::update),

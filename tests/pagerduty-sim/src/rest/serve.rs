@@ -88,7 +88,8 @@ pub(crate) async fn serve(
             if bare {
                 return plain(StatusCode::TOO_MANY_REQUESTS, None, None);
             }
-            let reading = Reading { limit: 960, remaining: 0, reset_s, exceeded: true };
+            let limit = shared.peek(|world| world.knobs.limits.calls_per_minute);
+            let reading = Reading { limit, remaining: 0, reset_s, exceeded: true };
             let body = Refusal::RateLimited.body();
             plain(StatusCode::TOO_MANY_REQUESTS, Some(&body), Some(reading))
         }

@@ -17,23 +17,33 @@ pub(crate) enum Shape {
     Any,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// This, as a member that has to be there.
+    Required(&'static Shape),
     /// This, or null.
     Nullable(&'static Shape),
     /// Either of two.
     Either(&'static Shape, &'static Shape),
     List(&'static Shape),
-    /// These members and no others; none of them has to be there.
+    /// These members and no others.
     Object(&'static [(&'static str, Shape)]),
 }
 
-/// A reference by id; what a client copies from an answer does no harm.
-pub(crate) const REF: Shape = Shape::Object(&[
-    ("id", Shape::Text),
-    ("type", Shape::Text),
-    ("summary", Shape::Nullable(&Shape::Text)),
-    ("self", Shape::Nullable(&Shape::Text)),
-    ("html_url", Shape::Nullable(&Shape::Text)),
-]);
+/// A text that has to be there.
+pub(crate) const TEXT: Shape = Shape::Required(&Shape::Text);
+
+/// A reference to one of these types; what a client copies from an answer does no harm.
+macro_rules! reference {
+    ($($word:literal)|+) => {
+        Shape::Object(&[
+            ("id", crate::rest::strict::TEXT),
+            ("type", Shape::Required(&Shape::Word(&[$($word),+]))),
+            ("summary", Shape::Nullable(&Shape::Text)),
+            ("self", Shape::Nullable(&Shape::Text)),
+            ("html_url", Shape::Nullable(&Shape::Text)),
+        ])
+    };
+}
+pub(crate) use reference;
 
 impl Shape {
     fn check(self, at: &str, value: &Value, out: &mut Vec<String>) {
@@ -44,7 +54,9 @@ impl Shape {
             | (Self::Nullable(_), Value::Null) => true,
             (Self::Int, Value::Number(number)) => number.is_i64() || number.is_u64(),
             (Self::Word(words), Value::String(word)) => words.contains(&word.as_str()),
-            (Self::Nullable(inner), value) => return inner.check(at, value, out),
+            (Self::Nullable(inner) | Self::Required(inner), value) => {
+                return inner.check(at, value, out);
+            }
             (Self::Either(one, other), value) => {
                 let mut wrong = Vec::new();
                 one.check(at, value, &mut wrong);
@@ -65,8 +77,16 @@ impl Shape {
                 return;
             }
             (Self::Object(members), Value::Object(found)) => {
+                let place = |name: &str| {
+                    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+                };
+                for (name, shape) in members {
+                    if matches!(shape, Self::Required(_)) && !found.contains_key(*name) {
+                        out.push(format!("missing field: {}", place(name)));
+                    }
+                }
                 for (name, value) in found {
-                    let place = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                    let place = place(name);
                     match members.iter().find(|(known, _)| known == name) {
                         Some((_, shape)) => shape.check(&place, value, out),
                         None => out.push(format!("unknown field: {place}")),
@@ -131,7 +151,7 @@ mod tests {
     const SHAPE: Shape = Shape::Object(&[
         ("title", Shape::Text),
         ("urgency", Shape::Word(&["high", "low"])),
-        ("priority", Shape::Either(&Shape::Nullable(&REF), &Shape::Text)),
+        ("priority", Shape::Either(&Shape::Nullable(&reference!("x")), &Shape::Text)),
         ("list", Shape::List(&Shape::Int)),
     ]);
 
@@ -156,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_member_of_one_alternative_is_named() {
-        let found = found(SHAPE, &json!({ "priority": { "idd": "P" } }));
-        assert_eq!(found, ["unknown field: priority.idd"]);
+        let found = found(SHAPE, &json!({ "priority": { "idd": "P", "type": "x" } }));
+        assert_eq!(found, ["missing field: priority.id", "unknown field: priority.idd"]);
     }
 }

@@ -125,3 +125,34 @@ async fn a_taken_port_is_an_error() {
     let second = Simulator::start(Options { listen, ..Options::default() }).await;
     assert!(second.is_err());
 }
+
+/// The program announces its port in a file that appears whole, speaks JSON, and stops on SIGTERM.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_program_announces_itself_and_stops_when_told() {
+    let program = env!("CARGO_BIN_EXE_pagerduty-sim");
+    let file = std::env::temp_dir().join(format!("pagerduty-sim-{}.url", std::process::id()));
+    let mut serve = std::process::Command::new(program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--port-file"])
+        .arg(&file)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    crate::harness::until("the port file", || file.exists()).await;
+    let url = std::fs::read_to_string(&file).expect("a URL");
+    let act = std::process::Command::new(program)
+        .args(["act", "trigger", "title=Disk full", "urgency=low", "--url", &url])
+        .output()
+        .expect("an answer");
+    let shown: Value = serde_json::from_slice(&act.stdout).expect("JSON");
+    assert_eq!(shown["incident"]["urgency"], "low");
+    let kill = std::process::Command::new("kill").arg(serve.id().to_string()).status();
+    assert!(kill.expect("sent").success());
+    let status = serve.wait().expect("an end");
+    std::fs::remove_file(&file).expect("removed");
+    assert!(status.success(), "{status}");
+    let mut line = String::new();
+    let mut out = serve.stdout.take().expect("output");
+    std::io::Read::read_to_string(&mut out, &mut line).expect("text");
+    assert_eq!(line, format!("pagerduty-sim listening on {url}\n"));
+}

@@ -305,3 +305,39 @@ async fn an_unknown_incident_is_404() {
     let reply = pd.status("QNOSUCHTHING00", "resolved").await;
     assert_eq!((reply.status, reply.code()), (404, 5001));
 }
+
+/// §3.4 (UNVERIFIED): assignees given with an acknowledge stay, or give way to the acting user.
+#[tokio::test]
+async fn assignees_given_with_an_acknowledge_stay_unless_told() {
+    for (win, expected) in [(true, DANA), (false, BOT)] {
+        let (pd, receiver) = with_receiver().await;
+        pd.knobs(json!({ "behaviour": { "given_assignees_win": win } })).await;
+        let incident = pd.create("t").await;
+        let members = json!({ "status": "acknowledged", "assignments": assign(&[DANA]) });
+        let reply = pd.update(id(&incident), members).await;
+        assert_eq!(assignees(reply.incident()), [expected]);
+        assert_eq!(reply.incident()["acknowledgements"][0]["acknowledger"]["id"], BOT);
+        pd.settled().await;
+        assert_eq!(receiver.types()[1..], ["incident.reassigned", "incident.acknowledged"]);
+    }
+}
+
+/// §8 (UNVERIFIED): the order of the events of one update of several fields.
+#[tokio::test]
+async fn the_status_comes_last_unless_told() {
+    let orders = [
+        (false, ["incident.priority_updated", "incident.reassigned", "incident.acknowledged"]),
+        (true, ["incident.acknowledged", "incident.priority_updated", "incident.reassigned"]),
+    ];
+    for (first, order) in orders {
+        let (pd, receiver) = with_receiver().await;
+        pd.knobs(json!({ "behaviour": { "status_first": first } })).await;
+        let incident = pd.create("t").await;
+        let members = json!({
+            "status": "acknowledged", "assignments": assign(&[DANA]), "priority": "P1", "title": "u",
+        });
+        pd.update(id(&incident), members).await.incident();
+        pd.settled().await;
+        assert_eq!(receiver.types()[1..], order);
+    }
+}

@@ -46,6 +46,21 @@ async fn wrong_types_words_parameters_and_paths_are_violations() {
     }
 }
 
+/// §3.3, §3.5: members marked as required in the documentation.
+#[tokio::test]
+async fn a_missing_required_member_is_a_violation() {
+    let pd = Pd::start().await;
+    let incident = pd.create("t").await;
+    let path = format!("/incidents/{}", id(&incident));
+    pd.call("PUT", &path, json!({ "incident": { "title": "u" } })).await.incident();
+    let service = json!({ "service": { "id": "PL3DG3R", "type": "Service" } });
+    pd.update(id(&incident), service).await.incident();
+    let found = pd.sim.violations();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("missing field: incident.type"), "{found:?}");
+    assert!(found[1].contains("wrong value: incident.service.type"), "{found:?}");
+}
+
 #[tokio::test]
 async fn documented_calls_violate_nothing() {
     let pd = Pd::start().await;
