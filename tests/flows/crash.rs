@@ -46,7 +46,7 @@ async fn the_reconciler_killed_in_the_middle_changes_nothing_in_the_end() {
     }
     expected.sort();
     eventually("every incident is there once", Duration::from_secs(60), || async {
-        let all = titles(&list_all(&stack).await);
+        let all = titles(&stack.incidents().await);
         if all == expected { Ok(()) } else { Err(all) }
     })
     .await;
@@ -56,7 +56,7 @@ async fn the_reconciler_killed_in_the_middle_changes_nothing_in_the_end() {
     })
     .await;
     eventually("acknowledged ones are mitigated", Duration::from_secs(60), || async {
-        let open: Vec<_> = list_all(&stack).await;
+        let open: Vec<_> = stack.incidents().await;
         let open: Vec<_> = open.into_iter().filter(|one| one["status"] == "open").collect();
         let ours = |one: &Value| one["title"].as_str().is_some_and(|t| t.starts_with("from here"));
         if open.iter().all(ours) { Ok(()) } else { Err(open) }
@@ -66,11 +66,6 @@ async fn the_reconciler_killed_in_the_middle_changes_nothing_in_the_end() {
     let notes = "select count(*) from timeline where kind = 'noted'";
     let annotated: i64 = (1..=6).map(|rounds| rounds * 5).sum();
     assert_eq!(stack.count(notes).await, annotated, "each note once");
-}
-
-async fn list_all(stack: &Stack) -> Vec<Value> {
-    let list = stack.im.json(&["incident", "list", "--limit", "500"]).await;
-    list.ok().and_then(|list| list.as_array().cloned()).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,8 +184,10 @@ impl Stack {
 
     /// The platform's incidents, newest first.
     pub async fn incidents(&self) -> Vec<Value> {
-        let list = self.im.json(&["incident", "list"]).await;
-        list.ok().and_then(|list| list.as_array().cloned()).unwrap_or_default()
+        match self.im.json(&["incident", "list", "--limit", "500"]).await {
+            Ok(list) => list.as_array().cloned().unwrap_or_default(),
+            Err(error) => vec![Value::String(error.to_string())],
+        }
     }
 
     /// Waits for the incident that is linked to a record and fits.
@@ -236,13 +238,18 @@ impl Stack {
             let unpublished = self
                 .count("select (select count(*) from outbox) + (select count(*) from desired where published < version)")
                 .await;
-            let unconfirmed = self
-                .count("select count(*) from links where confirmed < version and problem is null")
-                .await;
+            let unconfirmed: Vec<String> = sqlx::query_scalar(
+                "select row_to_json(links)::text from links where confirmed < version and problem is null",
+            )
+            .fetch_all(&self.database)
+            .await
+            .unwrap_or_else(|error| vec![error.to_string()]);
             let pending = self.pagerduty.pending();
-            match (unpublished, unconfirmed, pending) {
-                (0, 0, 0) => Ok(()),
-                other => Err(other),
+            let waiting = self.waiting().await;
+            if unpublished == 0 && unconfirmed.is_empty() && pending == 0 && waiting == Ok(0) {
+                Ok(())
+            } else {
+                Err((unpublished, unconfirmed, pending, waiting))
             }
         })
         .await;
@@ -253,6 +260,17 @@ impl Stack {
         let mut dead = jetstream.get_stream("TANDEM_DLQ").await.expect("the stream is there");
         let dead = dead.info().await.expect("the stream is there").state.messages;
         assert_eq!(dead, 0, "dead letters");
+    }
+
+    /// How many messages are on their way or not acknowledged.
+    async fn waiting(&self) -> Result<u64, String> {
+        let client = async_nats::connect(self.nats.url()).await.map_err(|e| e.to_string())?;
+        let jetstream = async_nats::jetstream::new(client);
+        let mut out = jetstream.get_stream("TANDEM_OUT").await.map_err(|e| e.to_string())?;
+        let out = out.info().await.map_err(|e| e.to_string())?.state.messages;
+        let stream = jetstream.get_stream("TANDEM_IN").await.map_err(|e| e.to_string())?;
+        let info = stream.consumer_info("reconciler").await.map_err(|e| e.to_string())?;
+        Ok(out + info.num_pending + info.num_ack_pending as u64)
     }
 
     /// What a service has logged, to be looked through.
@@ -298,7 +316,8 @@ impl Ground {
             let own = || {
                 let bin = runtimes::postgres(&root, None, Progress::Silent)?;
                 let dir = dir.path().join("postgres");
-                let durability = Durability::Throwaway;
+                // It will be killed, and must find its commits again.
+                let durability = Durability::Kept;
                 let options = PostgresOptions { dir, durability, ..PostgresOptions::default() };
                 anyhow::Ok(Postgres::start(&bin, options)?)
             };
@@ -325,7 +344,9 @@ impl Ground {
             let own = [
                 ("NATS_URL", self.nats.url()),
                 ("TANDEM_OPS_ADDR", ops.clone()),
-                ("TANDEM_LOG", "info".to_owned()),
+                ("TANDEM_LOG", "info,tandem=debug".to_owned()),
+                // What may have got through is looked up after this; a test need not wait long.
+                ("TANDEM_REQUEST_TIMEOUT", "2".to_owned()),
                 ("TANDEM_MASTER_KEY_FILE", key.display().to_string()),
                 ("DATABASE_URL", self.database_url.clone()),
             ];

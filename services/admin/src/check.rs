@@ -43,11 +43,10 @@ pub(crate) fn name(text: &str) -> Checked<String> {
 
 /// The connectors that are built in.
 pub(crate) fn connector(text: &str) -> Checked<Connector> {
-    match text {
-        "pagerduty" => text.parse().map_err(|_| "is not a connector".to_owned()),
-        "" => Err("must say which connector: pagerduty".to_owned()),
-        _ => Err("is not one of the connectors: pagerduty".to_owned()),
-    }
+    let refused =
+        || format!("must be one of the connectors: {}", tandem_connectors::NAMES.join(", "));
+    let known = Some(text).filter(|text| tandem_connectors::NAMES.contains(text));
+    known.and_then(|text| text.parse().ok()).ok_or_else(refused)
 }
 
 /// An http or https address without trailing slash; what hangs behind the path is not part of a root.

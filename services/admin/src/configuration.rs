@@ -4,7 +4,6 @@
 
 use prost_types::FieldMask;
 use secrecy::SecretString;
-use tandem_connectors::pagerduty;
 use tandem_domain::{
     id::{Handle, IntegrationId},
     integration::Integration,
@@ -84,13 +83,12 @@ pub(crate) fn creation(
     checks.finish()?;
 
     let complete = || {
-        let naming = naming?;
+        let (naming, connector) = (naming?, connector?);
         let integration = Integration {
             id,
             org: org?,
             handle: naming.attempt(1)?,
             name: name?,
-            connector: connector?,
             base_url: base_url?,
             direction: direction?,
             enabled: from.enabled,
@@ -98,7 +96,8 @@ pub(crate) fn creation(
             from_email: from_email?,
             rate_limit: rate_limit?,
             backoff_multiplier: backoff_multiplier?,
-            fields: pagerduty::defaults::fields(),
+            fields: tandem_connectors::default_fields(&connector)?,
+            connector,
             services: Vec::new(),
             version: 1,
         };

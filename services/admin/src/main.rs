@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use secrecy::ExposeSecret as _;
 use tandem_admin::{
     Admin, grpc, publisher, rest,
@@ -16,13 +15,9 @@ use tandem_store::Store;
 const NAME: &str = "tandem-admin";
 
 fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
+    let settings: Settings = match process::settings() {
         Ok(settings) => settings,
-        Err(told) => {
-            // Help is no failure; if it cannot be printed there is nobody left to tell.
-            drop(told.print());
-            return if told.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
-        }
+        Err(code) => return code,
     };
     if let Err(contradiction) = settings.check() {
         return process::usage(&contradiction);
@@ -53,9 +48,10 @@ async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Res
     stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
     let readiness = admin.readiness();
-    ops::serve(settings.ops_addr(), readiness.clone(), &stop).await?;
     grpc::serve(admin.clone(), settings.grpc_addr, &stop).await?;
-    let router = rest::router(admin, settings.public_url.as_deref(), readiness);
+    let router = rest::router(admin, settings.public_url.as_deref(), readiness.clone());
     rest::serve(router, settings.rest_addr, &stop).await?;
+    // Last: whoever finds it ready finds the other ports open.
+    ops::serve(settings.ops_addr(), readiness, &stop).await?;
     Ok(())
 }

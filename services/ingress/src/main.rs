@@ -2,18 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tandem_ingress::Settings;
 use tandem_runtime::process;
 
 fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
+    let settings: Settings = match process::settings() {
         Ok(settings) => settings,
-        Err(error) => {
-            // A closed standard output or error leaves the exit code to tell.
-            drop(error.print());
-            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
-        }
+        Err(code) => return code,
     };
     let keyring = match settings.keyring() {
         Ok(keyring) => keyring,

@@ -2,7 +2,6 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser;
 use secrecy::ExposeSecret;
 use tandem_bus::Bus;
 use tandem_reconciler::{apply::Applier, relay::Relay, settings::Settings};
@@ -11,13 +10,9 @@ use tandem_store::Store;
 use tokio::sync::Notify;
 
 fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
+    let settings: Settings = match process::settings() {
         Ok(settings) => settings,
-        Err(error) if error.use_stderr() => {
-            drop(error.print());
-            return ExitCode::from(64);
-        }
-        Err(error) => error.exit(),
+        Err(code) => return code,
     };
     let common = settings.common.clone();
     process::run("tandem-reconciler", &common, |stop| boot(settings, stop))

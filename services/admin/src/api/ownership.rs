@@ -1,11 +1,10 @@
 //! Field ownership: a part of an integration's configuration.
 
-use tandem_connectors::pagerduty;
 use tandem_domain::{
     field::{Field, NotAField},
+    id::Connector,
     incident::Side,
-    integration::{Direction, FieldRule, Integration},
-    lens::Lens,
+    integration::FieldRule,
 };
 use tandem_proto::{
     v1::{self, ownership_service_server::OwnershipService},
@@ -35,13 +34,16 @@ async fn set(
         return Err(Refusal::Invalid(Vec::new()));
     };
     let changed = edit(admin, &request.org, &request.integration, "", |stored| {
-        let rule = stored.integration.fields.entry(field).or_insert_with(|| rule_of(field));
+        let Some(rule) = stored.integration.fields.get_mut(&field) else {
+            let problem = "is not carried by this integration's connector";
+            return Err(Refusal::invalid("ownership.field", problem));
+        };
         (rule.owner, rule.priority) = (owner, priority);
         Ok(())
     })
     .await?;
-    let claim = Claim { owner, priority };
-    Ok(claim.shown(changed.id, field))
+    let integration = changed.id;
+    Ok(shown(integration, changed.r#type.parse().ok().as_ref(), field, owner, priority))
 }
 
 async fn list(
@@ -50,44 +52,30 @@ async fn list(
 ) -> Result<v1::ListFieldOwnershipResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
     let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
-    let claim = |field| Claim::in_force(&found, field).shown(found.id.to_string(), field);
-    Ok(v1::ListFieldOwnershipResponse { ownership: Field::ALL.into_iter().map(claim).collect() })
+    let claim = |(field, rule): (&Field, &FieldRule)| {
+        let (id, connector) = (found.id.to_string(), Some(&found.connector));
+        shown(id, connector, *field, rule.owner, rule.priority)
+    };
+    Ok(v1::ListFieldOwnershipResponse { ownership: found.fields.iter().map(claim).collect() })
 }
 
-/// Who owns a field, and how much that weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Claim {
+/// Who owns a field, how much that weighs, and whether it is what a new integration starts with.
+fn shown(
+    integration: String,
+    connector: Option<&Connector>,
+    field: Field,
     owner: Side,
     priority: u32,
-}
-
-impl Claim {
-    fn in_force(integration: &Integration, field: Field) -> Self {
-        let rule = integration.fields.get(&field).cloned().unwrap_or_else(|| rule_of(field));
-        Self { owner: rule.owner, priority: rule.priority }
+) -> v1::FieldOwnership {
+    let defaults = connector.and_then(tandem_connectors::default_fields).unwrap_or_default();
+    let default = defaults.get(&field);
+    v1::FieldOwnership {
+        integration,
+        field: field.to_string(),
+        owner: wire::side(owner).into(),
+        priority,
+        is_default: default.is_some_and(|rule| (rule.owner, rule.priority) == (owner, priority)),
     }
-
-    fn shown(self, integration: String, field: Field) -> v1::FieldOwnership {
-        let default = rule_of(field);
-        v1::FieldOwnership {
-            integration,
-            field: field.to_string(),
-            owner: wire::side(self.owner).into(),
-            priority: self.priority,
-            is_default: self == Self { owner: default.owner, priority: default.priority },
-        }
-    }
-}
-
-/// The rule that a field starts with. A field the connector does not carry may have an owner all
-/// the same; its rule moves nothing in either direction.
-fn rule_of(field: Field) -> FieldRule {
-    pagerduty::defaults::fields().remove(&field).unwrap_or(FieldRule {
-        lens: Lens::Reference,
-        direction: Direction::Outbound,
-        owner: Side::Platform,
-        priority: 0,
-    })
 }
 
 fn side(side: v1::Side) -> Result<Side, String> {
@@ -112,28 +100,5 @@ impl OwnershipService for Admin {
         request: Request<v1::ListFieldOwnershipRequest>,
     ) -> Result<Response<v1::ListFieldOwnershipResponse>, Status> {
         Ok(Response::new(list(self, request.into_inner()).await?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_owners_are_those_of_the_handbook() {
-        for field in Field::ALL {
-            let expected = match field {
-                Field::AssignedTo | Field::EscalationPolicy => Side::External,
-                _ => Side::Platform,
-            };
-            assert_eq!(rule_of(field).owner, expected, "{field}");
-        }
-    }
-
-    #[test]
-    fn owning_a_field_that_the_connector_does_not_carry_moves_nothing() {
-        let rule = rule_of(Field::Description);
-        assert!(!rule.direction.inbound());
-        assert_eq!(rule.lens.get(Some("text")), Ok(None));
     }
 }

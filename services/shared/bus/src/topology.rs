@@ -91,7 +91,9 @@ pub fn reconciler() -> pull::Config {
         durable_name: Some("reconciler".to_owned()),
         filter_subject: subjects::INBOUND.to_owned(),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_secs(30),
+        // What a killed copy had in hand waits so long for another one; a batch takes milliseconds,
+        // and one that waits for the database says so.
+        ack_wait: Duration::from_secs(5),
         max_ack_pending: 2000,
         ..pull::Config::default()
     }
@@ -107,8 +109,9 @@ pub fn egress_acts(connector: &Connector, integration: IntegrationId) -> pull::C
     egress("act", integration, subjects::acts_of(connector, integration))
 }
 
-/// How long the egress may keep a message without a sign of life.
-pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long the egress may keep a message without a sign of life; what a killed copy had in hand
+/// waits so long for another one.
+pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(8);
 
 fn egress(kind: &str, integration: IntegrationId, filter_subject: String) -> pull::Config {
     pull::Config {

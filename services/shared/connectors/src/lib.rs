@@ -6,4 +6,15 @@
 pub mod inbound;
 pub mod pagerduty;
 
+use std::collections::BTreeMap;
+
 pub use inbound::inbound;
+use tandem_domain::{field::Field, id::Connector, integration::FieldRule};
+
+/// The connectors there are, by name.
+pub const NAMES: [&str; 1] = [pagerduty::NAME];
+
+/// The rules a new integration of a connector starts with; none where there is no such connector.
+pub fn default_fields(connector: &Connector) -> Option<BTreeMap<Field, FieldRule>> {
+    (connector.as_str() == pagerduty::NAME).then(pagerduty::defaults::fields)
+}

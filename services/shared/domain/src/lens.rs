@@ -43,6 +43,8 @@ pub enum Lens {
         /// is what that value becomes where the platform holds none of them.
         rows: Vec<Row>,
     },
+    /// Written when the record is created and never again; the external side does not show it.
+    Once,
     /// A reference the external side owns: the platform shows its label; nothing is written back.
     Reference,
 }
@@ -94,7 +96,7 @@ impl Lens {
     pub fn get(&self, platform: Option<&str>) -> Result<Option<Value>, NoPartner> {
         match self {
             Self::Same => Ok(Some(platform.map(str::to_owned))),
-            Self::Reference => Ok(None),
+            Self::Reference | Self::Once => Ok(None),
             Self::Table { rows } => {
                 let value = platform.unwrap_or_default();
                 rows.iter()
@@ -109,6 +111,7 @@ impl Lens {
     pub fn put(&self, platform: Option<&str>, external: &Foreign) -> Result<Value, NoPartner> {
         match self {
             Self::Same => Ok(external.value.clone()),
+            Self::Once => Ok(platform.map(str::to_owned)),
             Self::Reference => Ok(external.label.clone().or_else(|| external.value.clone())),
             Self::Table { rows } => {
                 let value = external.value.as_deref().unwrap_or_default();

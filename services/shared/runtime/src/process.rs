@@ -45,6 +45,15 @@ where
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Reads the settings from flags and environment, or gives the exit code to end with.
+pub fn settings<S: clap::Parser>() -> Result<S, ExitCode> {
+    S::try_parse().map_err(|error| {
+        // If standard output or error is closed there is nobody left to tell.
+        drop(error.print());
+        if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
+    })
+}
+
 /// Says on standard error what is wrong with the settings, and gives the exit code for it.
 pub fn usage(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     use std::io::Write as _;

@@ -6,7 +6,9 @@
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 use crate::settings::{Common, LogFormat};
 
@@ -51,12 +53,15 @@ pub fn start(service: &'static str, common: &Common) -> Result<Telemetry, Teleme
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let provider = SdkTracerProvider::builder().build();
     let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
-    let registry = tracing_subscriber::registry().with(filter).with(traces);
+    // What is logged and what is traced are two questions: quieter logs must not cut a trace.
+    let registry = tracing_subscriber::registry().with(traces.with_filter(LevelFilter::INFO));
     // Logs go to standard error: standard output belongs to what a command is asked for.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match common.log_format {
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
-        LogFormat::Text => registry.with(lines.compact()).try_init(),
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init()
+        }
+        LogFormat::Text => registry.with(lines.compact().with_filter(filter)).try_init(),
     }
     .map_err(TelemetryError::Again)?;
     Ok(Telemetry { provider })

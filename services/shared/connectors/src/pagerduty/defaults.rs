@@ -13,12 +13,13 @@ use tandem_domain::{
     lens::{Lens, Row},
 };
 
-/// The rules of a new integration. Description has none: webhooks do not show it and it cannot be
-/// changed after creation.
+/// The rules of a new integration. The description becomes the incident's body, which webhooks do
+/// not show and which cannot be changed after creation.
 pub fn fields() -> BTreeMap<Field, FieldRule> {
     let rule = |lens, direction, owner| FieldRule { lens, direction, owner, priority: 0 };
     BTreeMap::from([
         (Field::Title, rule(Lens::Same, Direction::Bidirectional, Side::Platform)),
+        (Field::Description, rule(Lens::Once, Direction::Outbound, Side::Platform)),
         (Field::Severity, rule(urgency(), Direction::Bidirectional, Side::Platform)),
         (Field::Status, rule(status(), Direction::Bidirectional, Side::Platform)),
         (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound, Side::External)),
@@ -61,6 +62,15 @@ mod tests {
     fn the_defaults_obey_the_laws() {
         for (field, rule) in fields() {
             assert_eq!(rule.lens.check(field), Ok(()), "{field}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_an_owner_and_people_belong_to_pagerduty() {
+        let fields = fields();
+        for field in Field::ALL {
+            let theirs = matches!(field, Field::AssignedTo | Field::EscalationPolicy);
+            assert_eq!(fields[&field].owner == Side::External, theirs, "{field}");
         }
     }
 }
