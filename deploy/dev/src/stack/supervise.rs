@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use tandem_dev::{DaemonError, Nats, Postgres, Service};
+use tandem_dev::{Nats, Postgres, Service};
 
 use super::layout::simulator_args;
 use super::state::{self, Process};
@@ -52,7 +52,7 @@ impl Part for Nats {
         self.is_running()
     }
     fn again(&mut self) -> anyhow::Result<()> {
-        Ok::<_, DaemonError>(self.resume()?).map_err(Into::into)
+        Ok(self.resume()?)
     }
     fn id(&self) -> Option<u32> {
         self.pid()
@@ -96,13 +96,14 @@ impl Stack {
     fn restart_one(&mut self) -> anyhow::Result<Option<String>> {
         let listen = self.state.addresses.pagerduty.trim_start_matches("http://");
         self.simulator.set_args(simulator_args(listen));
-        let base: [&mut dyn Part; 3] = [&mut self.nats, &mut self.postgres, &mut self.simulator];
+        let base: [&mut dyn Part; 2] = [&mut self.nats, &mut self.postgres];
         let services = self.services.iter_mut().map(|service| -> &mut dyn Part { service });
-        let Some(part) =
-            base.into_iter().chain(services).find_map(|part| (!part.runs()).then_some(part))
-        else {
-            return Ok(None);
-        };
+        // Last, because configuring it again takes the services.
+        let simulator: &mut dyn Part = &mut self.simulator;
+        let parts: Vec<&mut dyn Part> =
+            base.into_iter().chain(services).chain([simulator]).collect();
+        let ended = parts.into_iter().find_map(|part| (!part.runs()).then_some(part));
+        let Some(part) = ended else { return Ok(None) };
         let name = part.label();
         part.again().with_context(|| format!("{name} had ended and does not start again"))?;
         let id = part.id();
