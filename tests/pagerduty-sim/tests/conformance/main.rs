@@ -21,6 +21,8 @@ mod harness;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod knobs;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod limits;
