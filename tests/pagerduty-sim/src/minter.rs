@@ -30,7 +30,7 @@ pub(crate) enum Kind {
 /// The seeded source of everything that looks random.
 #[derive(Debug)]
 pub(crate) struct Minter {
-    seed: u64,
+    pub(crate) seed: u64,
     counts: BTreeMap<Kind, u64>,
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn pending(shared: &Shared) -> Vec<Value> {
 pub(crate) fn state(world: &World) -> Value {
     let with = |status| world.incidents.iter().filter(|it| it.status == status).count();
     json!({
-        "seed": world.options.seed,
+        "seed": world.minter.seed,
         "incidents": world.incidents.len(),
         "triggered": with(Status::Triggered),
         "acknowledged": with(Status::Acknowledged),

@@ -14,6 +14,7 @@ use super::{refused, shown};
 use crate::account::ServiceState;
 use crate::clock;
 use crate::incident::{Actor, Agent};
+use crate::minter::Minter;
 use crate::options::Grant;
 use crate::rest::subscriptions;
 use crate::shared::Shared;
@@ -24,17 +25,22 @@ use crate::world::World;
 #[serde(default, deny_unknown_fields)]
 struct Reset {
     keep_subscriptions: bool,
+    /// Another seed than that of the start, so that ids are not repeated.
+    seed: Option<u64>,
 }
 
 /// Starts over, as if just started.
 pub(super) async fn reset(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let asked = if body.is_empty() { Ok(Reset::default()) } else { serde_json::from_slice(&body) };
-    let Ok(Reset { keep_subscriptions }) = asked else {
+    let Ok(Reset { keep_subscriptions, seed }) = asked else {
         return refused(StatusCode::BAD_REQUEST, "the body is not understood");
     };
     let mut world = shared.lock();
     shared.lanes().reset();
     let mut fresh = World::new(Arc::clone(&shared.options));
+    if let Some(seed) = seed {
+        fresh.minter = Minter::new(seed);
+    }
     if keep_subscriptions {
         fresh.subscriptions = std::mem::take(&mut world.subscriptions);
         fresh.subscriptions.iter_mut().for_each(crate::webhooks::Subscription::enable);

@@ -82,7 +82,7 @@ pub(crate) fn read(world: &mut World, object: &Value) -> Result<Subscription, Re
     Ok(Subscription {
         events: read_events(object)?,
         headers: read_headers(object)?,
-        id: world.minter.short_id(Kind::Subscription),
+        id: new_id(world),
         method_id: world.minter.short_id(Kind::DeliveryMethod),
         url: url.to_owned(),
         description: text_at(object, &["description"]).map(str::to_owned),
@@ -92,6 +92,16 @@ pub(crate) fn read(world: &mut World, object: &Value) -> Result<Subscription, Re
         drops: 0,
         disabled_until: None,
     })
+}
+
+/// Subscriptions kept over a reset have ids that the fresh sequence would give again.
+fn new_id(world: &mut World) -> String {
+    loop {
+        let id = world.minter.short_id(Kind::Subscription);
+        if world.subscriptions.iter().all(|it| it.id != id) {
+            return id;
+        }
+    }
 }
 
 fn read_events(object: &Value) -> Result<Vec<String>, Refusal> {

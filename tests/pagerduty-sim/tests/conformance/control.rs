@@ -101,7 +101,12 @@ async fn a_reset_starts_over_with_the_same_ids() {
     assert_eq!((pd.sim.pending(), pd.sim.incidents().len(), pd.sim.calls(0).len()), (0, 0, 0));
     let after = pd.create("t").await;
     assert_eq!(before["id"], after["id"]);
-    receiver.wait(1).await;
+    let told = receiver.wait(1).await.remove(0);
+    let again = json!({ "keep_subscriptions": true, "seed": 99 });
+    pd.send("POST", "/_sim/reset", &[], again).await;
+    let kept = pd.subscribe(&receiver).await;
+    assert_ne!(id(&kept), told.header("x-webhook-subscription"));
+    assert_ne!(pd.create("t").await["id"], after["id"]);
     pd.send("POST", "/_sim/reset", &[], json!({})).await;
     let left = pd.send("GET", "/_sim/subscriptions", &[], Value::Null).await;
     assert_eq!(left.body["subscriptions"], json!([]));
