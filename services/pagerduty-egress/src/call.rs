@@ -171,11 +171,15 @@ impl<'a> Caller<'a> {
         metrics::counter!("tandem_calls_total", "outcome" => outcome).increment(1);
         match class {
             None | Some(Class::Refused | Class::AlreadySo | Class::Duplicate) => {
-                if self.gate.succeeded() {
+                if self.gate.succeeded() > 0 {
                     tracing::info!("calls are answered again");
                 }
             }
-            Some(Class::Throttled) => self.gate.refused(hints.retry_after.or(hints.reset)),
+            Some(Class::Throttled) => {
+                let told = hints.retry_after.or(hints.reset);
+                tracing::info!(told_s = told.map(|told| told.as_secs()), "too many calls; waiting");
+                self.gate.refused(told);
+            }
             Some(Class::Unwelcome) => {
                 if self.gate.shut(self.version) {
                     let status = exchanged.status();
@@ -183,7 +187,7 @@ impl<'a> Caller<'a> {
                 }
             }
             Some(Class::Unreached | Class::Unanswered | Class::Troubled) => {
-                if self.gate.failed() {
+                if self.gate.failed() == 0 {
                     tracing::warn!(outcome, status = exchanged.status(), "calls fail; going on");
                 }
             }

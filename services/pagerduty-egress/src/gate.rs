@@ -13,7 +13,14 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{account::Account, pace::Pace};
+use crate::{
+    account::Account,
+    pace::{Pace, Wait},
+};
+
+/// So many calls failing in a row are an outage: one record's own trouble is not, as others are
+/// answered in between.
+const OUTAGE: u32 = 4;
 
 /// The right to make one call.
 #[derive(Debug)]
@@ -33,7 +40,8 @@ impl Permit {
     }
 }
 
-/// The configuration changed, or it is time to stop; what was under way is to begin again.
+/// The configuration changed, no calls are wanted for a while, or it is time to stop; what was under
+/// way is to begin again, from a fresh look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the call was called off")]
 pub struct CalledOff;
@@ -51,12 +59,15 @@ struct State {
     pace: Pace,
     account: Arc<Account>,
     shut: bool,
-    failing: bool,
+    /// Calls that failed in a row.
+    failures: u32,
+    /// Whether an outage has ended and nobody was told yet.
+    recovered: bool,
 }
 
 /// Why nothing passes just now.
 enum Blocked {
-    Until(Instant),
+    Pace(Wait),
     Shut,
     OtherVersion,
 }
@@ -65,7 +76,8 @@ impl Gate {
     /// A gate for `account`, beginning with an empty budget; `stop` ends all waiting.
     pub fn new(account: Account, stop: CancellationToken) -> Self {
         let pace = Pace::new(account.integration.rate_limit, Instant::now());
-        let state = State { pace, account: Arc::new(account), shut: false, failing: false };
+        let account = Arc::new(account);
+        let state = State { pace, account, shut: false, failures: 0, recovered: false };
         Self { state: Mutex::new(state), changed: Notify::new(), stop }
     }
 
@@ -89,7 +101,9 @@ impl Gate {
         self.pass_as(None).await
     }
 
-    /// Waits for the right to make another call under the same version of the configuration.
+    /// Waits for the right to make another call of work that is under way: only under the same
+    /// version of the configuration, and only for its turn. What was read before the gate closed
+    /// is too old to write by when it opens.
     pub async fn pass_again(&self, version: u64) -> Result<Permit, CalledOff> {
         self.pass_as(Some(version)).await
     }
@@ -100,9 +114,12 @@ impl Gate {
             let changed = self.changed.notified();
             let until = match self.try_pass(version) {
                 Ok(permit) => return Ok(permit),
-                Err(Blocked::Until(until)) => Some(until),
-                Err(Blocked::Shut) => None,
                 Err(Blocked::OtherVersion) => return Err(CalledOff),
+                Err(Blocked::Pace(Wait::Closed(_)) | Blocked::Shut) if version.is_some() => {
+                    return Err(CalledOff);
+                }
+                Err(Blocked::Pace(Wait::Turn(until) | Wait::Closed(until))) => Some(until),
+                Err(Blocked::Shut) => None,
             };
             tokio::select! {
                 () = changed => {}
@@ -117,16 +134,25 @@ impl Gate {
         self.state().pace.told(remaining, window, Instant::now());
     }
 
-    /// A call succeeded; says whether the ones before it did not.
-    pub fn succeeded(&self) -> bool {
+    /// A call was answered; says how many before it failed in a row.
+    pub fn succeeded(&self) -> u32 {
         let mut state = self.state();
         state.pace.succeeded();
-        std::mem::take(&mut state.failing)
+        let failures = std::mem::take(&mut state.failures);
+        state.recovered |= failures >= OUTAGE;
+        failures
     }
 
-    /// A call failed for no fault of its own; says whether the ones before it did not.
-    pub fn failed(&self) -> bool {
-        !std::mem::replace(&mut self.state().failing, true)
+    /// A call failed for no fault of its own; says how many before it did in a row.
+    pub fn failed(&self) -> u32 {
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        state.failures - 1
+    }
+
+    /// Whether an outage has ended since this was last asked.
+    pub fn take_recovered(&self) -> bool {
+        std::mem::take(&mut self.state().recovered)
     }
 
     /// A call was refused because there were too many.
@@ -157,7 +183,7 @@ impl Gate {
         if state.shut {
             return Err(Blocked::Shut);
         }
-        state.pace.take(Instant::now()).map_err(Blocked::Until)?;
+        state.pace.take(Instant::now()).map_err(Blocked::Pace)?;
         Ok(Permit { account: Arc::clone(&state.account) })
     }
 

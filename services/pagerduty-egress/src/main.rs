@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use tandem_bus::{Bus, config::Snapshots};
 use tandem_pagerduty_egress::{fleet::Fleet, settings::Settings};
 use tandem_runtime::{Stop, ops, ops::Readiness, process};
@@ -12,7 +11,10 @@ use tandem_seal::Keyring;
 const NAME: &str = "tandem-pagerduty-egress";
 
 fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let settings: Settings = match process::settings() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
     let keys = match settings.master_keys.read() {
         Ok(keys) => keys,
         Err(error) => return process::usage(&error),

@@ -13,8 +13,17 @@ const MINUTE: Duration = Duration::from_mins(1);
 const CLOSED_MAX: Duration = Duration::from_hours(1);
 /// The first wait after a refusal that names none.
 const WAIT_FIRST: Duration = Duration::from_secs(1);
-/// The longest wait between two attempts.
-const WAIT_MAX: Duration = Duration::from_mins(5);
+/// The longest wait between two attempts: what fails for a day is soon done when it can be.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// Why a call has to wait, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The bucket is empty: its turn comes soon.
+    Turn(Instant),
+    /// The far side wants no calls.
+    Closed(Instant),
+}
 
 /// The pace of one integration's calls.
 #[derive(Debug, Clone)]
@@ -57,10 +66,10 @@ impl Pace {
     }
 
     /// Takes one call out of the bucket, or says when to ask again.
-    pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
+    pub fn take(&mut self, now: Instant) -> Result<(), Wait> {
         if let Some(until) = self.closed_until {
             if now < until {
-                return Err(until);
+                return Err(Wait::Closed(until));
             }
             self.closed_until = None;
         }
@@ -68,7 +77,7 @@ impl Pace {
         // How far beyond what can be saved up this call would go.
         let over = level.duration_since(now).saturating_sub(self.span);
         if !over.is_zero() {
-            return Err(now + over);
+            return Err(Wait::Turn(now + over));
         }
         self.level = level + self.interval;
         Ok(())
@@ -128,7 +137,7 @@ impl Backoff {
         Self { multiplier }
     }
 
-    /// The wait after so many failures in a row (1 for the first): 1 s, growing to 5 min, of which
+    /// The wait after so many failures in a row (1 for the first): 1 s, growing to a minute, of which
     /// the latter half is shortened by `jitter` (0 to 1), so that what failed together spreads.
     pub fn wait(&self, failures: u32, jitter: f64) -> Duration {
         let exponent = f64::from(failures.saturating_sub(1).min(1000));
@@ -169,7 +178,7 @@ mod tests {
     fn it_says_when_to_ask_again_and_keeps_its_word() {
         let start = Instant::now();
         let mut pace = Pace::new(100, start);
-        let again = pace.take(start).unwrap_err();
+        let Err(Wait::Turn(again)) = pace.take(start) else { panic!("it begins empty") };
         assert!(pace.take(start + ms(631)).is_err());
         assert_eq!(pace.take(again), Ok(()));
     }
@@ -181,9 +190,9 @@ mod tests {
         let now = start + Duration::from_secs(10);
         let backoff = Backoff::new(2.0);
         pace.refused(Some(Duration::from_secs(7)), &backoff, 0.0, now);
-        assert_eq!(pace.take(now), Err(now + Duration::from_secs(7)));
+        assert_eq!(pace.take(now), Err(Wait::Closed(now + Duration::from_secs(7))));
         pace.told(0, Duration::from_secs(9), now);
-        assert_eq!(pace.take(now), Err(now + Duration::from_secs(9)));
+        assert_eq!(pace.take(now), Err(Wait::Closed(now + Duration::from_secs(9))));
         assert_eq!(pace.take(now + Duration::from_secs(9)), Ok(()));
     }
 
@@ -208,13 +217,13 @@ mod tests {
         for wait in [1, 3, 9] {
             pace.refused(None, &backoff, 0.0, now);
             pace.refused(None, &backoff, 0.0, now);
-            assert_eq!(pace.take(now), Err(now + Duration::from_secs(wait)));
+            assert_eq!(pace.take(now), Err(Wait::Closed(now + Duration::from_secs(wait))));
             now += Duration::from_secs(wait);
             assert_eq!(pace.take(now), Ok(()));
         }
         pace.succeeded();
         pace.refused(None, &backoff, 0.0, now);
-        assert_eq!(pace.take(now), Err(now + Duration::from_secs(1)));
+        assert_eq!(pace.take(now), Err(Wait::Closed(now + Duration::from_secs(1))));
     }
 
     #[test]

@@ -42,6 +42,10 @@ const METERED: Duration = Duration::from_secs(1);
 const RECONSUME: Duration = Duration::from_millis(250);
 /// How long what is in hand may take when it is time to stop.
 const FINISH: Duration = Duration::from_secs(8);
+/// When what is handed back may come again: not while our own last request can still receive it.
+const HAND_BACK: Duration = Duration::from_millis(250);
+/// How long a message may be on its way in when it is time to stop.
+const COMING_IN: Duration = Duration::from_millis(100);
 
 /// Serves one integration until it is told to stop.
 #[derive(Debug)]
@@ -67,16 +71,26 @@ impl Runner {
         Self { id, delivery, scheduler: Scheduler::default() }
     }
 
-    /// Serves the integration until it is time to stop; then hands back what is not done.
+    /// Serves the integration until it is time to stop; then finishes what is in hand and lets
+    /// another copy have the rest at once.
     pub async fn run(mut self) {
         let (sender, mut inbox) = mpsc::channel(BATCH);
         let mut in_hand = InHand::new();
         let consume = consume(Arc::clone(&self.delivery), self.id, sender);
+        let serve = async {
+            self.serve(&mut inbox, &mut in_hand).await;
+            self.finish(&mut inbox, &mut in_hand).await;
+        };
+        // Consuming goes on to the end: what was asked for and is dropped on its way in would come
+        // back only after the broker's patience.
         tokio::select! {
-            () = self.serve(&mut inbox, &mut in_hand) => {}
+            () = serve => {}
             () = consume => {}
         }
-        self.hand_back(in_hand).await;
+        while let Ok(taken) = inbox.try_recv() {
+            acknowledge(self.take(taken, &in_hand)).await;
+        }
+        self.hand_back().await;
     }
 
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Taken>, in_hand: &mut InHand) {
@@ -144,13 +158,16 @@ impl Runner {
     }
 
     async fn end(&mut self, ended: Ended) {
+        if self.delivery.gate.take_recovered() {
+            self.scheduler.hurry(Instant::now());
+        }
         match ended {
             Ended::Work(link, None) => acknowledge(self.scheduler.done(link)).await,
             Ended::Work(link, Some(again)) => {
                 acknowledge(self.scheduler.again(link, again)).await;
             }
             Ended::Unreadable(taken, true) => taken.ack().await,
-            Ended::Unreadable(taken, false) => taken.later(Duration::ZERO).await,
+            Ended::Unreadable(taken, false) => taken.later(HAND_BACK).await,
         }
     }
 
@@ -163,19 +180,33 @@ impl Runner {
         }
     }
 
-    /// Ends what is in hand, and lets another copy have what was not done at once.
-    async fn hand_back(&mut self, mut in_hand: InHand) {
-        let finishing = async {
-            while let Some(ended) = in_hand.next().await {
-                self.end(ended).await;
+    /// Ends what is in hand, and takes in what is still coming.
+    async fn finish(&mut self, inbox: &mut mpsc::Receiver<Taken>, in_hand: &mut InHand) {
+        let deadline = tokio::time::Instant::now() + FINISH;
+        let mut until = deadline;
+        loop {
+            if in_hand.is_empty() {
+                until = until.min(tokio::time::Instant::now() + COMING_IN);
             }
-        };
-        if tokio::time::timeout(FINISH, finishing).await.is_err() {
+            tokio::select! {
+                Some(taken) = inbox.recv() => acknowledge(self.take(taken, in_hand)).await,
+                Some(ended) = in_hand.next(), if !in_hand.is_empty() => self.end(ended).await,
+                () = sleep_until(until) => break,
+            }
+        }
+        if !in_hand.is_empty() {
             tracing::warn!(integration = %self.id, "work in hand was cut off");
         }
+    }
+
+    async fn hand_back(&self) {
         if self.delivery.bus.connected() {
             for taken in self.scheduler.held() {
-                taken.later(Duration::ZERO).await;
+                taken.later(HAND_BACK).await;
+            }
+            // A round trip: all that was said has left the process before its answer comes.
+            if let Err(error) = self.delivery.bus.snapshot(self.id).await {
+                tracing::debug!(%error, "what was handed back last may not have left");
             }
         }
     }

@@ -179,6 +179,19 @@ impl<T> Scheduler<T> {
         void
     }
 
+    /// What failed earlier is worth trying again now, but for what may still take effect.
+    pub fn hurry(&mut self, now: Instant) {
+        let links: Vec<_> = self.waiting.iter().map(|(.., link)| *link).collect();
+        for link in links {
+            let Some(lane) = self.links.get_mut(&link) else { continue };
+            let failed = lane.state.iter_mut().chain(&mut lane.acts);
+            for slot in failed.filter(|slot| slot.job.failures > 0 && !slot.job.uncertain) {
+                slot.due = slot.due.min(now);
+            }
+            self.requeue(link);
+        }
+    }
+
     /// Every message that is held, waiting or in hand.
     pub fn held(&self) -> impl Iterator<Item = &T> {
         let slots = self.links.values().flat_map(|lane| {

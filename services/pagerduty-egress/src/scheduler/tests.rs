@@ -133,6 +133,21 @@ fn a_newer_state_takes_over_from_a_failed_one_and_waits_as_long() {
     assert_eq!((version(&job), job.failures), (Some(2), 1));
 }
 
+#[test]
+fn when_an_outage_ends_what_failed_is_due_but_for_what_may_still_take_effect() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    let later = now + Duration::from_mins(1);
+    for (n, uncertain) in [(1, false), (2, true)] {
+        plan.offer(state(n, 1), ticket(n.into()), now, false);
+        plan.next(now).unwrap();
+        plan.again(link(n), Again { due: later, failed: true, uncertain });
+    }
+    assert_eq!(plan.next(now), None);
+    plan.hurry(now);
+    assert_eq!(plan.next(now).unwrap().work.link(), link(1));
+    assert_eq!((plan.next(now), plan.due()), (None, Some(later)));
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Step {
     State { link: u8, back: u64, uncertain: bool },
@@ -140,6 +155,7 @@ enum Step {
     Next,
     Done { link: u8 },
     Again { link: u8, wait: u64, failed: bool },
+    Hurry,
     Pass { ms: u64 },
 }
 
@@ -152,6 +168,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0_u8..3).prop_map(|link| Step::Done { link }),
         2 => (0_u8..3, 0_u64..50, any::<bool>())
             .prop_map(|(link, wait, failed)| Step::Again { link, wait, failed }),
+        1 => Just(Step::Hurry),
         2 => (0_u64..40).prop_map(|ms| Step::Pass { ms }),
     ];
     prop::collection::vec(step, 1..120)
@@ -250,6 +267,7 @@ fn play(model: &mut Model, plan: &mut Scheduler<u64>, now: &mut Instant, step: S
             model.in_hand.remove(&n);
             model.void(n, &void);
         }
+        Step::Hurry => plan.hurry(*now),
         Step::Pass { ms } => *now += Duration::from_millis(ms),
     }
     assert_eq!(plan.held().count(), model.open.len(), "nothing is lost");

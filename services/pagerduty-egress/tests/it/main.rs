@@ -1,0 +1,12 @@
+//! The egress as built, against a real nats-server and the PagerDuty simulator.
+
+#[cfg(test)]
+mod notes;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod states;
+#[cfg(test)]
+mod trouble;
+#[cfg(test)]
+mod upkeep;

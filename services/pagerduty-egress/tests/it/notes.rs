@@ -1,0 +1,80 @@
+//! Notes: each once, whatever becomes of an answer or of a copy of the egress.
+
+use serde_json::Value as Json;
+use tandem_domain::event::Outcome;
+use tandem_pagerduty_sim::{Applied, Effect};
+
+use crate::stage::{REQUEST_TIMEOUT, Stage, between, eventually, note, note_id};
+
+fn notes(stage: &Stage) -> Vec<Json> {
+    stage.pagerduty.incidents()[0]["notes"].as_array().unwrap().clone()
+}
+
+async fn noted(stage: &Stage) -> (String, String) {
+    let told = stage.told(1).await.remove(0);
+    let Outcome::Noted { note, foreign } = told.receipt.outcome else { panic!("{told:?}") };
+    assert!(told.receipt.id.starts_with(&note.to_string()));
+    (note.to_string(), foreign)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_are_added_in_order_and_told_with_their_ids() {
+    let stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    for (id, text) in [(11, "first"), (12, "second"), (13, "third")] {
+        stage.act(&note(1, id, &record, text)).await;
+    }
+    for (index, id) in [11, 12, 13].into_iter().enumerate() {
+        let (told, foreign) = noted(&stage).await;
+        assert_eq!(told, note_id(id).to_string());
+        assert_eq!(notes(&stage)[index]["id"], foreign);
+    }
+    let texts: Vec<_> = notes(&stage).iter().map(|note| note["content"].clone()).collect();
+    assert_eq!(texts, ["first", "second", "third"]);
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_whose_answer_was_lost_is_found_and_not_added_again() {
+    let stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    stage.fault("POST", Some(1), Effect::Cut { applied: true });
+    stage.act(&note(1, 11, &record, "Rolled back\n")).await;
+    let (_, foreign) = noted(&stage).await;
+    let [only] = notes(&stage).try_into().unwrap();
+    assert_eq!(only["id"], foreign);
+    let path = format!("/incidents/{record}/notes");
+    assert_eq!(stage.calls(), [format!("POST {path}"), format!("GET {path}")]);
+    let calls = stage.pagerduty.calls(0);
+    assert!(between(&calls[0], &calls[1]) > REQUEST_TIMEOUT, "what is late may still land");
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_never_arrived_is_looked_for_and_added() {
+    let stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    stage.fault("POST", Some(1), Effect::Cut { applied: false });
+    stage.act(&note(1, 11, &record, "Rolled back")).await;
+    let (_, foreign) = noted(&stage).await;
+    let [only] = notes(&stage).try_into().unwrap();
+    assert_eq!(only["id"], foreign);
+    let methods: Vec<_> = stage.pagerduty.calls(0).into_iter().map(|call| call.method).collect();
+    assert_eq!(methods, ["POST", "GET", "POST"]);
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_killed_while_adding_a_note_leaves_one() {
+    let mut stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    stage.fault("POST", Some(1), Effect::Slow { ms: 600, applied: Applied::First });
+    stage.act(&note(1, 11, &record, "Rolled back")).await;
+    eventually("the note is there", async || notes(&stage).len() == 1).await;
+    stage.egress.kill9().unwrap();
+    stage.egress.resume().unwrap();
+    let (_, foreign) = noted(&stage).await;
+    let [only] = notes(&stage).try_into().unwrap();
+    assert_eq!(only["id"], foreign);
+    stage.at_rest().await;
+}
