@@ -1,5 +1,7 @@
 //! The shape of the code: which crate may lean on which, and that the rules stay pure.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;

@@ -45,17 +45,17 @@ async fn the_reconciler_killed_in_the_middle_changes_nothing_in_the_end() {
         .unwrap();
     }
     expected.sort();
-    eventually("every incident is there once", Duration::from_secs(60), || async {
+    eventually("every incident is there once", Duration::from_mins(1), || async {
         let all = titles(&stack.incidents().await);
         if all == expected { Ok(()) } else { Err(all) }
     })
     .await;
-    eventually("every record is there once", Duration::from_secs(60), || async {
+    eventually("every record is there once", Duration::from_mins(1), || async {
         let all = titles(&stack.pagerduty.incidents());
         if all == expected { Ok(()) } else { Err(all) }
     })
     .await;
-    eventually("acknowledged ones are mitigated", Duration::from_secs(60), || async {
+    eventually("acknowledged ones are mitigated", Duration::from_mins(1), || async {
         let open: Vec<_> = stack.incidents().await;
         let open: Vec<_> = open.into_iter().filter(|one| one["status"] == "open").collect();
         let ours = |one: &Value| one["title"].as_str().is_some_and(|t| t.starts_with("from here"));

@@ -1,6 +1,6 @@
 //! Secrets at rest: AES-256-GCM-SIV (RFC 8452) under a keyring of named master keys.
 //!
-//! A [`Sealed`] text carries the id of its key, so that several keys can be valid while one is
+//! A sealed text carries the id of its key, so that several keys can be valid while one is
 //! replaced by another. What a secret belongs to (row and column) is bound in as associated data:
 //! a sealed text copied elsewhere does not open. Neither keys nor secrets have a `Debug` that shows
 //! them.
