@@ -3,7 +3,8 @@
 //! A lens has two directions: [`Lens::get`] shows a platform value as the external side would hold
 //! it, [`Lens::put`] brings an external value back into a platform value. They obey
 //! `put(p, get(p)) = p` (a high-urgency webhook never turns SEV-1 into SEV-2) and
-//! `get(put(p, e)) = e`. A table that breaks them is refused by [`Lens::check`].
+//! `put(put(p, e), e) = put(p, e)` (what was taken agrees with what it was taken from). A table that
+//! breaks them is refused by [`Lens::check`].
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,15 @@ pub enum Lens {
         /// is what that value becomes where the platform holds none of them.
         rows: Vec<Row>,
     },
+    /// A table over the first of two parts, `<first>+<second>`, in which a second part that has a
+    /// row decides before the first: `high+P3` is what `P3` says. A first part that stands alone is
+    /// written alone, and a second part without a row is left as it is.
+    Ranked {
+        /// The correspondence of the first part, as in [`Lens::Table`].
+        rows: Vec<Row>,
+        /// The correspondence of the second part; it has a row for every platform value.
+        second: Vec<Row>,
+    },
     /// Written when the record is created and never again; the external side does not show it.
     Once,
     /// A reference the external side owns: the platform shows its label; nothing is written back.
@@ -81,6 +91,12 @@ pub enum Unlawful {
         /// The platform value with two rows.
         value: String,
     },
+    /// A platform value could not be written to a record that carries a second part.
+    #[error("{value:?} has no row in the second part, or its first part holds a plus sign")]
+    Unranked {
+        /// The platform value.
+        value: String,
+    },
     /// An external value has no row, or several, marked fresh.
     #[error("exactly one row of {value:?} must be marked fresh, not {rows}")]
     Fresh {
@@ -92,19 +108,34 @@ pub enum Unlawful {
 }
 
 impl Lens {
-    /// How the external side would hold a platform value; `Ok(None)` where nothing can be written.
-    pub fn get(&self, platform: Option<&str>) -> Result<Option<Value>, NoPartner> {
+    /// How the external side, which now holds `theirs`, would hold a platform value; `Ok(None)`
+    /// where nothing can be written.
+    pub fn get(
+        &self,
+        platform: Option<&str>,
+        theirs: Option<&Foreign>,
+    ) -> Result<Option<Value>, NoPartner> {
         match self {
             Self::Same => Ok(Some(platform.map(str::to_owned))),
             Self::Reference | Self::Once => Ok(None),
-            Self::Table { rows } => {
-                let value = platform.unwrap_or_default();
-                rows.iter()
-                    .find(|row| row.platform == value)
-                    .map(|row| Some(Some(row.external.clone())))
-                    .ok_or_else(|| NoPartner { value: value.to_owned() })
+            Self::Table { rows } => Ok(Some(Some(shown(rows, platform)?.to_owned()))),
+            Self::Ranked { rows, second } => {
+                let first = shown(rows, platform)?;
+                let held = theirs.and_then(|theirs| theirs.value.as_deref()).map(parts);
+                Ok(Some(Some(match held {
+                    Some((_, Some(held))) if has(second, held) => {
+                        format!("{first}+{}", shown(second, platform)?)
+                    }
+                    Some((_, Some(held))) => format!("{first}+{held}"),
+                    _ => first.to_owned(),
+                })))
             }
         }
+    }
+
+    /// Whether the two sides say the same.
+    pub fn agree(&self, platform: Option<&str>, theirs: &Foreign) -> bool {
+        self.put(platform, theirs).is_ok_and(|taken| taken.as_deref() == platform)
     }
 
     /// What a platform value becomes when the external side holds `external`.
@@ -113,14 +144,14 @@ impl Lens {
             Self::Same => Ok(external.value.clone()),
             Self::Once => Ok(platform.map(str::to_owned)),
             Self::Reference => Ok(external.label.clone().or_else(|| external.value.clone())),
-            Self::Table { rows } => {
-                let value = external.value.as_deref().unwrap_or_default();
-                let of_value = || rows.iter().filter(|row| row.external == value);
-                of_value()
-                    .find(|row| Some(row.platform.as_str()) == platform)
-                    .or_else(|| of_value().find(|row| row.fresh))
-                    .map(|row| Some(row.platform.clone()))
-                    .ok_or_else(|| NoPartner { value: value.to_owned() })
+            Self::Table { rows } => taken(rows, platform, external.value.as_deref()).map(Some),
+            Self::Ranked { rows, second } => {
+                let (first, rank) = parts(external.value.as_deref().unwrap_or_default());
+                match rank {
+                    Some(rank) if has(second, rank) => taken(second, platform, Some(rank)),
+                    _ => taken(rows, platform, Some(first)),
+                }
+                .map(Some)
             }
         }
     }
@@ -132,22 +163,65 @@ impl Lens {
 
     /// Refuses a lens that breaks the laws for the values of `field`.
     pub fn check(&self, field: Field) -> Result<(), Unlawful> {
-        let Self::Table { rows } = self else { return Ok(()) };
-        for row in rows {
-            field.check(Some(&row.platform)).map_err(Unlawful::Unfit)?;
-            if rows.iter().filter(|other| other.platform == row.platform).count() > 1 {
-                return Err(Unlawful::Ambiguous { value: row.platform.clone() });
-            }
-            let fresh = rows.iter().filter(|other| other.external == row.external && other.fresh);
-            match fresh.count() {
-                1 => {}
-                marked => {
-                    return Err(Unlawful::Fresh { value: row.external.clone(), rows: marked });
-                }
+        match self {
+            Self::Same | Self::Reference | Self::Once => Ok(()),
+            Self::Table { rows } => check(rows, field),
+            Self::Ranked { rows, second } => {
+                check(rows, field)?;
+                check(second, field)?;
+                let missing = rows.iter().find(|row| {
+                    row.external.contains('+')
+                        || !second.iter().any(|other| other.platform == row.platform)
+                });
+                missing
+                    .map_or(Ok(()), |row| Err(Unlawful::Unranked { value: row.platform.clone() }))
             }
         }
-        Ok(())
     }
+}
+
+/// The two parts of a ranked value.
+fn parts(value: &str) -> (&str, Option<&str>) {
+    value.split_once('+').map_or((value, None), |(first, second)| (first, Some(second)))
+}
+
+fn has(rows: &[Row], external: &str) -> bool {
+    rows.iter().any(|row| row.external == external)
+}
+
+fn shown<'a>(rows: &'a [Row], platform: Option<&str>) -> Result<&'a str, NoPartner> {
+    let value = platform.unwrap_or_default();
+    let row = rows.iter().find(|row| row.platform == value);
+    row.map(|row| row.external.as_str()).ok_or_else(|| NoPartner { value: value.to_owned() })
+}
+
+fn taken(
+    rows: &[Row],
+    platform: Option<&str>,
+    external: Option<&str>,
+) -> Result<String, NoPartner> {
+    let value = external.unwrap_or_default();
+    let of_value = || rows.iter().filter(|row| row.external == value);
+    of_value()
+        .find(|row| Some(row.platform.as_str()) == platform)
+        .or_else(|| of_value().find(|row| row.fresh))
+        .map(|row| row.platform.clone())
+        .ok_or_else(|| NoPartner { value: value.to_owned() })
+}
+
+fn check(rows: &[Row], field: Field) -> Result<(), Unlawful> {
+    for row in rows {
+        field.check(Some(&row.platform)).map_err(Unlawful::Unfit)?;
+        if rows.iter().filter(|other| other.platform == row.platform).count() > 1 {
+            return Err(Unlawful::Ambiguous { value: row.platform.clone() });
+        }
+        let fresh = rows.iter().filter(|other| other.external == row.external && other.fresh);
+        match fresh.count() {
+            1 => {}
+            marked => return Err(Unlawful::Fresh { value: row.external.clone(), rows: marked }),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,7 +255,7 @@ mod tests {
     #[test]
     fn a_value_without_a_partner_is_named() {
         let lens = Lens::Table { rows: vec![row("SEV-1", "high", true)] };
-        assert_eq!(lens.get(Some("SEV-4")), Err(NoPartner { value: "SEV-4".to_owned() }));
+        assert_eq!(lens.get(Some("SEV-4"), None), Err(NoPartner { value: "SEV-4".to_owned() }));
         assert!(lens.put(Some("SEV-1"), &Foreign::plain("medium")).is_err());
     }
 
@@ -197,20 +271,54 @@ mod tests {
         })
     }
 
+    fn ranked() -> Lens {
+        let rows = vec![
+            row("SEV-1", "high", false),
+            row("SEV-2", "high", true),
+            row("SEV-3", "low", true),
+            row("SEV-4", "low", false),
+        ];
+        let second = SEVERITIES.iter().zip(["P1", "P2", "P3", "P4"]);
+        Lens::Ranked { rows, second: second.map(|(sev, rank)| row(sev, rank, true)).collect() }
+    }
+
     proptest! {
         #[test]
         fn what_was_got_puts_back_unchanged(lens in lawful(), at in 0..SEVERITIES.len()) {
             prop_assert_eq!(lens.check(Field::Severity), Ok(()));
             let platform = SEVERITIES[at];
-            let shown = Foreign { value: lens.get(Some(platform)).unwrap().unwrap(), label: None };
+            let shown = Foreign { value: lens.get(Some(platform), None).unwrap().unwrap(), label: None };
             prop_assert_eq!(lens.put(Some(platform), &shown), Ok(Some(platform.to_owned())));
         }
 
         #[test]
         fn what_was_put_is_got_again(lens in lawful(), at in 0..SEVERITIES.len(), to in 0..SEVERITIES.len()) {
-            let external = Foreign { value: lens.get(Some(SEVERITIES[to])).unwrap().unwrap(), label: None };
+            let external = Foreign { value: lens.get(Some(SEVERITIES[to]), None).unwrap().unwrap(), label: None };
             let taken = lens.put(Some(SEVERITIES[at]), &external).unwrap();
-            prop_assert_eq!(lens.get(taken.as_deref()), Ok(Some(external.value)));
+            prop_assert!(lens.agree(taken.as_deref(), &external));
+            prop_assert_eq!(lens.get(taken.as_deref(), Some(&external)), Ok(Some(external.value)));
+        }
+
+        #[test]
+        fn a_second_part_decides_and_is_written_back_only_where_it_is_held(
+            at in 0..SEVERITIES.len(), rank in 0..SEVERITIES.len() + 2, high in any::<bool>(),
+        ) {
+            let lens = ranked();
+            prop_assert_eq!(lens.check(Field::Severity), Ok(()));
+            let first = if high { "high" } else { "low" };
+            let (ours, held) = (SEVERITIES[at], ["P1", "P2", "P3", "P4", "Urgent", ""][rank]);
+            let theirs = match held {
+                "" => Foreign::plain(first),
+                held => Foreign::plain(format!("{first}+{held}")),
+            };
+            let taken = lens.put(Some(ours), &theirs).unwrap();
+            if let Some(decided) = SEVERITIES.get(rank) {
+                prop_assert_eq!(taken.as_deref(), Some(*decided));
+            }
+            prop_assert!(lens.agree(taken.as_deref(), &theirs));
+            let written = lens.get(Some(ours), Some(&theirs)).unwrap().unwrap().unwrap();
+            prop_assert!(lens.agree(Some(ours), &Foreign::plain(written.clone())));
+            prop_assert_eq!(written.contains('+'), !held.is_empty());
         }
     }
 }

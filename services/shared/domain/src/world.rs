@@ -18,7 +18,7 @@ use crate::{
     integration::{Direction, FieldRule, Integration, ServiceMapping, Strategy as Rules},
     lens::{Foreign, Lens, Row},
     link::record_key,
-    outbound::Desired,
+    outbound::{ActKind, Desired},
     reconcile::{Configs, Effect, Input, State, Step, reconcile},
 };
 
@@ -57,33 +57,42 @@ pub(crate) struct World {
 }
 
 const TITLES: [&str; 3] = ["disk full", "disk nearly full", "disk on fire"];
-const URGENCIES: [&str; 2] = ["high", "low"];
+const URGENCIES: [&str; 5] = ["high", "low", "high+P1", "low+P3", "high+Other"];
 const STATES: [&str; 3] = ["triggered", "acknowledged", "resolved"];
 
-fn table(rows: &[(&str, &str, bool)]) -> Lens {
+fn rows(rows: &[(&str, &str, bool)]) -> Vec<Row> {
     let row = |&(platform, external, fresh): &(&str, &str, bool)| Row {
         platform: platform.to_owned(),
         external: external.to_owned(),
         fresh,
     };
-    Lens::Table { rows: rows.iter().map(row).collect() }
+    rows.iter().map(row).collect()
 }
 
 /// An integration with the usual lenses.
 pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
     let rule = |lens, direction| FieldRule { lens, direction, owner, priority: 0 };
-    let severity = table(&[
+    let urgencies = rows(&[
         ("SEV-1", "high", false),
         ("SEV-2", "high", true),
         ("SEV-3", "low", true),
         ("SEV-4", "low", false),
     ]);
-    let status = table(&[
-        ("open", "triggered", true),
-        ("mitigated", "acknowledged", true),
-        ("resolved", "resolved", true),
-        ("closed", "resolved", false),
+    let ranks = rows(&[
+        ("SEV-1", "P1", true),
+        ("SEV-2", "P2", true),
+        ("SEV-3", "P3", true),
+        ("SEV-4", "P4", true),
     ]);
+    let severity = Lens::Ranked { rows: urgencies, second: ranks };
+    let status = Lens::Table {
+        rows: rows(&[
+            ("open", "triggered", true),
+            ("mitigated", "acknowledged", true),
+            ("resolved", "resolved", true),
+            ("closed", "resolved", false),
+        ]),
+    };
     Integration {
         id: Mint::new(Timestamp::UNIX_EPOCH, b"integration").id(),
         org: "demo".parse().unwrap(),
@@ -102,6 +111,7 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
             (Field::Severity, rule(severity, Direction::Bidirectional)),
             (Field::Status, rule(status, Direction::Bidirectional)),
             (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound)),
+            (Field::Description, rule(Lens::Once, Direction::Outbound)),
         ]),
         services: vec![ServiceMapping {
             service: "S1".to_owned(),
@@ -213,6 +223,10 @@ impl World {
     }
 
     fn edit(&mut self, change: Change) -> Option<Reply> {
+        self.step(change).reply
+    }
+
+    fn step(&mut self, change: Change) -> Step {
         let id: EditId = self.mint.id();
         let incident: IncidentId = match &self.state {
             Some(state) => state.incident.id,
@@ -221,7 +235,7 @@ impl World {
         let author = Actor { name: Some("Olu".to_owned()), ..Actor::unnamed(Side::Platform) };
         let org = "demo".parse().unwrap();
         let edit = Edit { id, org, incident, at: at(self.now), author, change };
-        self.apply(&Event::Edit(edit)).reply
+        self.apply(&Event::Edit(edit))
     }
 
     fn apply(&mut self, event: &Event) -> Step {
@@ -378,8 +392,8 @@ impl World {
         let config = self.configs.values().next().unwrap();
         let mut differences = Vec::new();
         for (field, theirs) in &self.record {
-            let ours = config.fields[field].lens.get(state.incident.value(*field)).unwrap();
-            if ours.flatten().as_deref() != Some(theirs) {
+            let (lens, ours) = (&config.fields[field].lens, state.incident.value(*field));
+            if !lens.agree(ours, &Foreign::plain(theirs.clone())) {
                 differences.push(format!("{field}: {:?} / {theirs}", state.incident.value(*field)));
             }
         }
@@ -486,6 +500,21 @@ fn a_high_urgency_webhook_never_turns_sev_1_into_sev_2() {
     world.theirs(Field::Status, "acknowledged", 10);
     world.settle();
     assert_eq!(world.state.as_ref().unwrap().incident.value(Field::Severity), Some("SEV-1"));
+}
+
+#[test]
+fn a_description_goes_with_the_creation_and_a_later_one_as_a_note() {
+    let mut world = World::triggered(integration(Rules::LastWriteWins, Side::Platform));
+    world.settle();
+    let fields = BTreeMap::from([(Field::Description, Some("since 9:14".to_owned()))]);
+    let change = Change::Update { fields, revision: None };
+    let step = world.step(change.clone());
+    let notes: Vec<_> = step.acts.iter().map(|act| &act.kind).collect();
+    assert!(
+        matches!(notes[..], [ActKind::Note { text, .. }] if text == "New description: since 9:14")
+    );
+    assert!(step.desired.is_empty(), "there is no field to write");
+    assert!(world.step(change).acts.is_empty(), "the same again is no news");
 }
 
 #[test]

@@ -175,6 +175,11 @@ impl<'a> Draft<'a> {
         self.notes.push(note);
     }
 
+    /// Remembers a note that the timeline does not show.
+    pub(super) fn keep_note(&mut self, note: NewNote) {
+        self.notes.push(note);
+    }
+
     pub(super) fn line(&mut self, at: Timestamp, kind: TimelineKind, text: String, actor: Actor) {
         self.timeline.push(TimelineEntry { at, kind, text, actor });
     }

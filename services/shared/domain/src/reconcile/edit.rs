@@ -11,6 +11,7 @@ use crate::{
     event::{Change, Edit, Refusal, Reply},
     field::{Field, TEXT_MAX, Unfit, Value},
     integration::Integration,
+    lens::Lens,
     link::Link,
 };
 
@@ -57,6 +58,7 @@ pub(super) fn apply(
                 return refuse(Some(state), Refusal::Unfit, message);
             }
             let mut draft = Draft::resume(state, input, configs);
+            draft.send_as_notes(edit, fields);
             draft.set_all(edit, fields, Rule::Edited);
             draft.finish(true)
         }
@@ -115,12 +117,50 @@ impl Draft<'_> {
 
     /// Adds a note written on the platform, to be added on every link that takes part.
     fn write_note(&mut self, note: NewNote) {
-        let outbound = |link: &&Link| {
+        self.track(&note, |_, _| true);
+        self.add_note(note);
+        self.issue_notes();
+    }
+
+    /// Tells changes of what is written at creation only as notes, to the records that are there
+    /// or on their way. The platform's timeline shows the change itself.
+    fn send_as_notes(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>) {
+        for (field, value) in fields {
+            let Some(value) = value.as_ref().filter(|value| !value.trim().is_empty()) else {
+                continue;
+            };
+            if self.incident.value(*field) == Some(value) {
+                continue;
+            }
+            let note = NewNote {
+                id: self.mint.id(),
+                text: format!("New {field}: {value}"),
+                author: edit.author.clone(),
+                at: edit.at,
+            };
+            let once = |config: &Integration, link: &Link| {
+                let rule = config.fields.get(field);
+                let begun = link.record.is_some() || link.published.is_some();
+                begun && rule.is_some_and(|rule| rule.lens == Lens::Once)
+            };
+            if self.track(&note, once) {
+                self.keep_note(note);
+            }
+        }
+        self.issue_notes();
+    }
+
+    /// Has a note added on the links that take part and fit; says whether there are any.
+    fn track(&mut self, note: &NewNote, fits: impl Fn(&Integration, &Link) -> bool) -> bool {
+        let takes_part = |link: &&Link| {
             let config = self.configs.get(&link.integration);
-            config.is_some_and(|config| config.enabled && config.direction.outbound())
+            config.is_some_and(|config| {
+                config.enabled && config.direction.outbound() && fits(config, link)
+            })
         };
-        let tracks: Vec<_> = self.links.iter().filter(outbound).map(|link| link.id).collect();
-        self.tracks.extend(tracks.into_iter().map(|link| NoteTrack {
+        let links: Vec<_> = self.links.iter().filter(takes_part).map(|link| link.id).collect();
+        let any = !links.is_empty();
+        self.tracks.extend(links.into_iter().map(|link| NoteTrack {
             note: note.id,
             link,
             text: note.text.clone(),
@@ -128,8 +168,7 @@ impl Draft<'_> {
             foreign: None,
             issued: false,
         }));
-        self.add_note(note);
-        self.issue_notes();
+        any
     }
 }
 

@@ -85,15 +85,18 @@ struct Wanted {
 fn wanted(incident: &Incident, link: &mut Link, config: &Integration) -> Wanted {
     let mut wanted = Wanted { want: BTreeMap::new(), news: false, unseen: false };
     for (field, rule) in config.fields.iter().filter(|(field, _)| config.writes(**field)) {
-        let value = match rule.lens.get(incident.value(*field)) {
-            Ok(Some(value)) => value,
-            Ok(None) => continue,
-            Err(error) => {
+        let (ours, seen) = (incident.value(*field), link.fields.entry(*field).or_default());
+        let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value);
+        let value = match (rule.lens.get(ours, theirs), theirs) {
+            (Ok(None), _) => continue,
+            // What says the same is left as it is.
+            (Ok(Some(_)), Some(theirs)) if rule.lens.agree(ours, theirs) => theirs.value.clone(),
+            (Ok(Some(value)), _) => value,
+            (Err(error), _) => {
                 link.problem = Some(format!("{field}: {error}"));
                 continue;
             }
         };
-        let seen = link.fields.entry(*field).or_default();
         if seen.held.is_some() {
             continue;
         }
@@ -101,7 +104,7 @@ fn wanted(incident: &Incident, link: &mut Link, config: &Integration) -> Wanted 
             wanted.unseen = true;
             continue;
         }
-        let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+        let theirs = theirs.map(|theirs| &theirs.value);
         let differs = theirs != Some(&value) || seen.open.iter().any(|open| open.value != value);
         let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
         for open in &seen.open {

@@ -255,10 +255,7 @@ impl Draft<'_> {
         let Some(rule) = config.and_then(|config| config.fields.get(&field)) else { return false };
         let ours = self.incident.fields.get(&field);
         let ours_value = ours.and_then(|ours| ours.value.as_deref());
-        // By the laws of lenses this is the same as "get(ours) equals it", and it holds for
-        // references too, which have no get.
-        let agree =
-            rule.lens.put(ours_value, value).is_ok_and(|taken| taken.as_deref() == ours_value);
+        let agree = rule.lens.agree(ours_value, value);
         if agree {
             let rev = ours.map_or(0, |ours| ours.rev);
             link.fields.entry(field).or_default().base =
