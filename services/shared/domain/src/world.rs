@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use crate::{
-    event::{Change, Edit, Event, Fate, Observation, Outcome, Reading, Receipt, Reply, Snapshot},
+    event::{
+        Change, Edit, Event, Fate, ForeignNote, Observation, Outcome, Reading, Receipt, Reply,
+        Snapshot,
+    },
     field::Field,
     id::{EditId, IncidentId, IntegrationId, Mint, RecordId},
     incident::{Actor, Side},
@@ -537,4 +540,19 @@ fn what_concerns_no_record_is_ignored_with_a_reason() {
     let step = world.apply(&Event::Observation(observation));
     assert!(matches!(step.effect, Effect::Ignored(_)));
     assert!(world.state.is_none());
+}
+
+#[test]
+fn what_tells_too_little_of_an_unknown_record_begins_no_incident() {
+    let mut world = World::triggered(integration(Rules::LastWriteWins, Side::Platform));
+    let Some((_, Event::Observation(mut observation))) = world.wire.pop() else { panic!() };
+    observation.snapshot.as_mut().unwrap().fields.clear();
+    observation.remark = Some("unknown event type".to_owned());
+    let step = world.apply(&Event::Observation(observation.clone()));
+    assert_eq!(step.effect, Effect::Ignored("the record is not linked"));
+    let note = ForeignNote { id: "N1".to_owned(), text: "hello".to_owned(), trimmed: false };
+    observation.note = Some(note);
+    let step = world.apply(&Event::Observation(observation));
+    assert_eq!((step.effect, step.notes.len()), (Effect::Applied, 1));
+    assert_eq!(step.desired.len(), 1, "and the record is read");
 }

@@ -49,6 +49,9 @@ pub(super) fn apply(
         None if !config.direction.inbound() => {
             return Step::without_effect(None, Effect::Ignored("the integration is outbound only"));
         }
+        None if !tells_of_record(observation) => {
+            return Step::without_effect(None, Effect::Ignored("the record is not linked"));
+        }
         None => begin(input, observation, record, config, configs),
     };
     let Some(link) = link_for(&draft, observation, record) else {
@@ -74,6 +77,14 @@ pub(super) fn apply(
         draft.note_seen(link, note, observation.occurred_at, actor);
     }
     draft.finish(false)
+}
+
+/// Whether an event is enough to begin an incident with: it shows the record, or brings a note that
+/// must not be lost. Anything else about an unknown record stays visible in the inbox.
+fn tells_of_record(observation: &Observation) -> bool {
+    let snapshot = observation.snapshot.as_ref();
+    let shown = snapshot.is_some_and(|snapshot| snapshot.fields.contains_key(&Field::Title));
+    shown || observation.note.is_some()
 }
 
 /// An incident for a record nobody has linked yet. Where the event shows no state, the incident
