@@ -112,7 +112,7 @@ fn header(name: &'static str, value: &str) -> Result<HeaderValue, Unusable> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use secrecy::SecretString;
     use serde_json::json;
 
@@ -134,6 +134,14 @@ mod tests {
         let place = token_place(integration.id);
         let token = token.map(|token| keys().seal(&place, &SecretString::from(token)).unwrap());
         Snapshot { integration, token, signing_secrets: Vec::new(), deleted: false }
+    }
+
+    /// An account at a version of the configuration, which hardly limits the calls.
+    pub(crate) fn account(version: u64) -> Account {
+        let mut snapshot = snapshot(Some("s3cret"));
+        snapshot.integration.version = version;
+        snapshot.integration.rate_limit = 60_000;
+        Account::open(&snapshot, &keys()).unwrap().unwrap()
     }
 
     #[test]

@@ -205,3 +205,70 @@ pub fn jitter() -> f64 {
     let random = RandomState::new().hash_one(Instant::now()) >> 32;
     u32::try_from(random).map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::account::tests::account;
+
+    const SOON: Duration = Duration::from_secs(5);
+    const NOT_YET: Duration = Duration::from_millis(50);
+
+    fn gate() -> Gate {
+        Gate::new(account(1), CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn work_that_is_under_way_begins_again_when_no_calls_are_wanted() {
+        let gate = gate();
+        let version = timeout(SOON, gate.pass()).await.unwrap().unwrap().version();
+        assert!(timeout(SOON, gate.pass_again(version)).await.unwrap().is_ok());
+        gate.told(0, Duration::from_millis(200));
+        assert!(timeout(SOON, gate.pass_again(version)).await.unwrap().is_err());
+        assert!(
+            timeout(NOT_YET, gate.pass()).await.is_err(),
+            "nothing passes until the window ends"
+        );
+        assert!(timeout(SOON, gate.pass()).await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_permit_is_for_one_version_of_the_configuration() {
+        let gate = gate();
+        gate.renew(account(2));
+        assert!(timeout(SOON, gate.pass_again(1)).await.unwrap().is_err());
+        assert_eq!(timeout(SOON, gate.pass()).await.unwrap().unwrap().version(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_shut_gate_opens_with_the_next_configuration_only() {
+        let gate = gate();
+        assert!(!gate.shut(7), "what an earlier key was told says nothing of this one");
+        assert!(gate.shut(1) && !gate.shut(1) && gate.is_shut());
+        let waiting = gate.pass();
+        tokio::pin!(waiting);
+        assert!(timeout(NOT_YET, &mut waiting).await.is_err());
+        gate.renew(account(2));
+        assert_eq!(timeout(SOON, waiting).await.unwrap().unwrap().version(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_at_the_gate_when_it_is_time_to_stop() {
+        let gate = gate();
+        gate.shut(1);
+        gate.stop.cancel();
+        assert!(timeout(SOON, gate.pass()).await.unwrap().is_err());
+    }
+
+    #[test]
+    fn an_outage_is_several_failures_in_a_row_and_its_end_is_told_once() {
+        let gate = gate();
+        assert_eq!((gate.failed(), gate.failed(), gate.succeeded()), (0, 1, 2));
+        assert!(!gate.take_recovered());
+        assert_eq!([gate.failed(), gate.failed(), gate.failed(), gate.failed()], [0, 1, 2, 3]);
+        assert_eq!(gate.succeeded(), 4);
+        assert!(gate.take_recovered() && !gate.take_recovered());
+    }
+}

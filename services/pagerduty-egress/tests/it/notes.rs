@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use tandem_domain::event::Outcome;
 use tandem_pagerduty_sim::{Applied, Effect};
 
-use crate::stage::{REQUEST_TIMEOUT, Stage, between, eventually, note, note_id};
+use crate::stage::{SETTLING, Stage, between, eventually, note, note_id};
 
 fn notes(stage: &Stage) -> Vec<Json> {
     stage.pagerduty.incidents()[0]["notes"].as_array().unwrap().clone()
@@ -46,7 +46,7 @@ async fn a_note_whose_answer_was_lost_is_found_and_not_added_again() {
     let path = format!("/incidents/{record}/notes");
     assert_eq!(stage.calls(), [format!("POST {path}"), format!("GET {path}")]);
     let calls = stage.pagerduty.calls(0);
-    assert!(between(&calls[0], &calls[1]) > REQUEST_TIMEOUT, "what is late may still land");
+    assert!(between(&calls[0], &calls[1]) > SETTLING, "what is late may still land");
     stage.at_rest().await;
 }
 

@@ -28,8 +28,10 @@ use tandem_seal::Keyring;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-/// How long a call may take in these tests; what is uncertain is looked for a second later.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
+/// How long a call may take in these tests.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
+/// How long what is uncertain may still take effect: the margin is a second.
+pub(crate) const SETTLING: Duration = Duration::from_millis(1_700);
 const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 

@@ -9,7 +9,7 @@ use tandem_domain::{
 use tandem_pagerduty_sim::{Applied, Effect, ErrorBody};
 
 use crate::stage::{
-    REQUEST_TIMEOUT, Stage, at, between, creation, eventually, link, snapshot, snapshot_with, state,
+    SETTLING, Stage, at, between, creation, eventually, link, snapshot, snapshot_with, state,
 };
 
 const TITLE: (Field, &str, &[&str]) = (Field::Title, "Refunds fail", &["Payments fail"]);
@@ -34,7 +34,7 @@ async fn a_creation_whose_answer_was_lost_is_found_and_not_repeated() {
         let looked_up =
             calls.iter().filter(|call| call.path == "/incidents" && call.method == "GET");
         let [first, second] = looked_up.collect::<Vec<_>>().try_into().unwrap();
-        assert!(between(first, second) > REQUEST_TIMEOUT, "what is late may still land");
+        assert!(between(first, second) > SETTLING, "what is late may still land");
         stage.at_rest().await;
     }
 }
