@@ -7,9 +7,12 @@ mod northwind;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::incident::{Urgency, Word};
 
 /// Everything an account has besides incidents.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) users: Vec<User>,
     pub(crate) services: Vec<Service>,
@@ -21,7 +24,7 @@ pub(crate) struct Account {
     pub(crate) abilities: BTreeSet<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -30,14 +33,14 @@ pub(crate) struct User {
     pub(crate) deleted: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Service {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) state: ServiceState,
     pub(crate) policy: String,
     pub(crate) teams: Vec<String>,
-    pub(crate) fixed_urgency: Option<&'static str>,
+    pub(crate) fixed_urgency: Option<Urgency>,
     pub(crate) acknowledgement_timeout_s: Option<u64>,
     pub(crate) auto_resolve_timeout_s: Option<u64>,
     pub(crate) integration_id: String,
@@ -45,7 +48,7 @@ pub(crate) struct Service {
 }
 
 /// Whether a service takes incidents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ServiceState {
     Active,
@@ -53,7 +56,7 @@ pub(crate) enum ServiceState {
     Disabled,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Policy {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -61,33 +64,34 @@ pub(crate) struct Policy {
     pub(crate) teams: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Level {
     pub(crate) id: String,
     pub(crate) delay_min: u64,
     pub(crate) targets: Vec<Target>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     User(String),
     Schedule(String),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Team {
     pub(crate) id: String,
     pub(crate) name: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Priority {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) description: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Schedule {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -96,13 +100,13 @@ pub(crate) struct Schedule {
 }
 
 /// A custom field of incidents.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CustomField {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) display_name: String,
-    pub(crate) data_type: &'static str,
-    pub(crate) field_type: &'static str,
+    pub(crate) data_type: Word,
+    pub(crate) field_type: Word,
 }
 
 impl Account {

@@ -58,4 +58,14 @@ mod tests {
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn the_readme_tells_every_option_of_serve() {
+        let readme = include_str!("../README.md");
+        let cli = Cli::command();
+        let serve = cli.find_subcommand("serve").unwrap();
+        for option in serve.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(readme.contains(&format!("`--{option}`")), "{option}");
+        }
+    }
 }

@@ -2,11 +2,15 @@
 //!
 //! Nothing here changes an incident; that is the business of [`crate::change`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// A word out of a closed list: written down in this program, or read from a state file.
+pub(crate) type Word = Cow<'static, str>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +56,8 @@ impl Urgency {
 }
 
 /// Who does something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Agent {
     User(String),
     Service(String),
@@ -86,18 +91,18 @@ impl Actor {
 }
 
 /// A user and since when: an assignment or an acknowledgement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Since {
     pub(crate) user: String,
     pub(crate) at: Timestamp,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
     pub(crate) id: String,
     pub(crate) content: String,
     pub(crate) by: Agent,
-    pub(crate) channel: &'static str,
+    pub(crate) channel: Word,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -109,7 +114,7 @@ pub(crate) struct Bridge {
     pub(crate) conference_url: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StatusUpdate {
     pub(crate) id: String,
     pub(crate) message: String,
@@ -120,23 +125,23 @@ pub(crate) struct StatusUpdate {
 }
 
 /// A person asked to help.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Responder {
     pub(crate) user: String,
     pub(crate) requester: String,
     pub(crate) message: String,
     /// `pending`, `joined`, `declined` or `user_cancelled`.
-    pub(crate) state: &'static str,
+    pub(crate) state: Word,
     pub(crate) at: Timestamp,
 }
 
 /// What a merged incident was merged into.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct MergedInto {
     pub(crate) incident: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Incident {
     pub(crate) id: String,
     pub(crate) number: u64,
@@ -176,7 +181,8 @@ pub(crate) struct Incident {
     pub(crate) last_event_at: Option<Timestamp>,
     /// Grows with every acknowledge and snooze, so that a timer of an earlier one does nothing.
     pub(crate) timer_epoch: u64,
-    /// The incident before its last change, for stale reads.
+    /// The incident before its last change, for stale reads; a state file leaves it out.
+    #[serde(skip)]
     pub(crate) previous: Option<Box<Self>>,
 }
 
@@ -191,14 +197,14 @@ impl Incident {
 }
 
 /// One line of the account's log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LogEntry {
     pub(crate) id: String,
     /// The type without `_log_entry`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Word,
     pub(crate) at: Timestamp,
     pub(crate) agent: Agent,
-    pub(crate) channel: &'static str,
+    pub(crate) channel: Word,
     pub(crate) incident: String,
     pub(crate) service: String,
     pub(crate) summary: String,

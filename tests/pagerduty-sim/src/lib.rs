@@ -1,8 +1,8 @@
 //! A strict fake of PagerDuty: REST v2, Events API v2, signed v3 webhooks, and a control API.
 //!
 //! It is what `PagerDuty` is to a client of it, as far as its documentation and captures of real
-//! traffic tell; where they are silent, a knob decides ([`Knobs`]). Everything is in memory, everything
-//! derives from a seed. The way of a call: `rest::serve` (read, fault, gate) → a handler in `rest` →
+//! traffic tell; where they are silent, a knob decides ([`Knobs`]). Everything is in memory, and in a
+//! state file if told so; everything derives from a seed. The way of a call: `rest::serve` (read, fault, gate) → a handler in `rest` →
 //! `change` (what happens to the incident) → `webhooks::emit` (the event's bytes) → `webhooks::lanes`
 //! (in order, retried) → `webhooks::send`.
 //!
@@ -36,6 +36,7 @@ mod rest;
 mod shape;
 mod shared;
 mod simulator;
+mod state_file;
 mod timers;
 mod webhooks;
 mod world;
@@ -49,3 +50,4 @@ pub use options::{
     ACCOUNT_TOKEN, BOT_EMAIL, Grant, Options, READ_ONLY_TOKEN, RetryCurve, Token, USER_TOKEN,
 };
 pub use simulator::{Error, Simulator};
+pub use state_file::StateError;

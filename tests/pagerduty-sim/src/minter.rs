@@ -1,10 +1,13 @@
 //! Owns every id, secret, delay and roll of the dice.
 //!
 //! All of them derive from the seed, the kind and a counter of that kind, so the same seed gives the
-//! same run, and one more id of one kind never changes those of another.
+//! same run, and one more id of one kind never changes those of another. What goes on in a later
+//! process starts far beyond these counters: a process that is killed has minted more than it saved.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
 
 const UPPER: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -27,16 +30,29 @@ pub(crate) enum Kind {
     Object,
 }
 
+/// How far beyond these counters a successor starts: more than anybody mints between two saves.
+const STRIDE: u64 = 1 << 32;
+
 /// The seeded source of everything that looks random.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Minter {
     pub(crate) seed: u64,
+    /// What every counter starts from.
+    origin: u64,
+    #[serde(skip)]
     counts: BTreeMap<Kind, u64>,
 }
 
 impl Minter {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, counts: BTreeMap::new() }
+        Self { seed, origin: 0, counts: BTreeMap::new() }
+    }
+
+    /// The minter to go on with in a later process: it repeats nothing, not even what is minted here
+    /// after it was made.
+    pub(crate) fn successor(&self) -> Self {
+        let reached = self.counts.values().copied().max().unwrap_or(self.origin);
+        Self { seed: self.seed, origin: reached.wrapping_add(STRIDE), counts: BTreeMap::new() }
     }
 
     /// `Q` and 13 upper-case alphanumerics, as incidents have today.
@@ -116,7 +132,7 @@ impl Minter {
 
     /// `SplitMix64` over (seed, kind, counter).
     fn draw(&mut self, kind: Kind) -> u64 {
-        let count = self.counts.entry(kind).or_insert(0);
+        let count = self.counts.entry(kind).or_insert(self.origin);
         *count += 1;
         let stream = self.seed ^ (kind as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         let mut z = mix(stream).wrapping_add(count.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -151,6 +167,18 @@ mod tests {
         busy.event_id();
         busy.note_heavy();
         assert_eq!(busy.incident_id(), Minter::new(1).incident_id());
+    }
+
+    #[test]
+    fn a_successor_repeats_nothing_even_of_what_is_minted_after_it_was_made() {
+        let mut minter = Minter::new(1);
+        let mut ids: std::collections::BTreeSet<_> =
+            (0..100).map(|_| minter.incident_id()).collect();
+        let (mut next, mut after) = (minter.successor(), minter.successor().successor());
+        for minter in [&mut minter, &mut next, &mut after] {
+            ids.extend((0..100).map(|_| minter.incident_id()));
+        }
+        assert_eq!(ids.len(), 400);
     }
 
     impl Minter {

@@ -3,6 +3,7 @@
 //! Everything that may change while it runs is in [`crate::Knobs`] instead.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl RetryCurve {
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The origin of all ids, delays and rolls.
+    /// The origin of all ids, delays and rolls; an account found in a state file keeps its own.
     pub seed: u64,
     /// The accepted REST keys.
     pub tokens: Vec<Token>,
@@ -86,6 +87,8 @@ pub struct Options {
     pub api_url: String,
     /// The knobs it starts with, and returns to on reset.
     pub knobs: Knobs,
+    /// The file in which the account is found again after a restart; without one it is forgotten.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -106,6 +109,7 @@ impl Default for Options {
             account_url: "https://northwind-ops.pagerduty.com".to_owned(),
             api_url: "https://api.pagerduty.com".to_owned(),
             knobs: Knobs::default(),
+            state_file: None,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Owns what the parts of a running simulator share: the world, the lanes, the HTTP client, the tasks.
 //!
 //! The world is locked before the lanes, never the other way round, and neither is held across an await.
+//! Whoever changes what a state file holds says so, and the keeper saves it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,12 +24,14 @@ pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
     world: Mutex<World>,
     lanes: Mutex<Lanes>,
+    /// Told of every change of what a state file holds.
+    pub(crate) changed: Notify,
     tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(options: Arc<Options>, world: World) -> Result<Self, reqwest::Error> {
         // Installed already is as good as installed now.
         rustls::crypto::ring::default_provider().install_default().ok();
         // PagerDuty delivers with TLS 1.2 only and follows no redirect.
@@ -37,10 +41,10 @@ impl Shared {
             .connect_timeout(options.scaled(5))
             .no_proxy()
             .build()?;
-        let options = Arc::new(options);
         Ok(Self {
-            world: Mutex::new(World::new(Arc::clone(&options))),
+            world: Mutex::new(world),
             lanes: Mutex::default(),
+            changed: Notify::new(),
             http,
             options,
             tracker: TaskTracker::new(),
@@ -50,6 +54,13 @@ impl Shared {
 
     /// Works on the world, and sends the webhooks that caused.
     pub(crate) fn with<T>(self: &Arc<Self>, work: impl FnOnce(&mut World) -> T) -> T {
+        let out = self.with_passing(work);
+        self.changed.notify_one();
+        out
+    }
+
+    /// The same for work that leaves its mark only on what no state file holds: journal and limits.
+    pub(crate) fn with_passing<T>(self: &Arc<Self>, work: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.lock();
         let out = work(&mut world);
         let outbox = std::mem::take(&mut world.outbox);

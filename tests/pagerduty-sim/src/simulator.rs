@@ -1,6 +1,7 @@
 //! Owns a running simulator: starting, stopping, and direct access for tests in the same process.
 //!
-//! Dropping it stops it; what was on its way is lost, as with any killed process.
+//! Dropping it stops it; what was on its way is lost, as with any killed process, unless a state file
+//! keeps it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use crate::journal::{Attempt, Call};
 use crate::knobs::Knobs;
 use crate::options::Options;
 use crate::shared::Shared;
+use crate::state_file::{self, Keeper, StateError, StateFile};
+use crate::webhooks::lanes;
+use crate::world::World;
 use crate::{clock, rest};
 
 const TICK: Duration = Duration::from_millis(20);
@@ -38,6 +42,9 @@ pub enum Error {
     /// The client that sends webhooks cannot be made.
     #[error("cannot make an HTTP client")]
     Client(#[source] reqwest::Error),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// An action is malformed or PagerDuty refuses it.
     #[error("action not done: {0}")]
     Act(String),
@@ -49,19 +56,38 @@ pub struct Simulator {
     /// Its address, without a slash at the end: the base URL of REST and of the control API.
     pub url: String,
     shared: Arc<Shared>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Simulator {
     /// Starts a simulator inside the current Tokio runtime.
+    ///
+    /// With a state file it goes on where the last one ended: due timers fire, webhooks are tried again.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        let options = Arc::new(options);
         let address = options.listen;
         let failed = |source| Error::Listen { address, source };
-        let shared = Arc::new(Shared::new(options).map_err(Error::Client)?);
+        let file = options.state_file.as_deref().map(StateFile::take).transpose()?;
+        let found = file.as_ref().map(StateFile::read).transpose()?.flatten();
+        let (world, owed) = match found {
+            Some(document) => document.restore(Arc::clone(&options)),
+            None => (World::new(Arc::clone(&options)), Vec::new()),
+        };
+        let shared = Arc::new(Shared::new(options, world).map_err(Error::Client)?);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-        shared.track(serve(Arc::clone(&shared), listener));
-        shared.spawn(run_timers(Arc::clone(&shared)));
-        Ok(Self { url, shared })
+        let keeper = file.map(|file| Arc::new(Keeper::new(file)));
+        let simulator = Self { url, shared, keeper };
+        let shared = &simulator.shared;
+        lanes::enqueue(shared, owed);
+        if let Some(keeper) = &simulator.keeper {
+            // That it cannot be saved is said now, not when there is something to lose.
+            keeper.save(shared)?;
+            shared.spawn(Arc::clone(keeper).run(Arc::clone(shared)));
+        }
+        shared.track(serve(Arc::clone(shared), listener));
+        shared.spawn(run_timers(Arc::clone(shared)));
+        Ok(simulator)
     }
 
     /// Plays a person, with the same request as `POST /_sim/act`, and gives the incident.
@@ -112,7 +138,15 @@ impl Simulator {
 
     /// Stops it and waits until nothing of it runs any more.
     pub async fn stop(self) {
+        if let Err(error) = self.close().await {
+            state_file::complain(&error);
+        }
+    }
+
+    /// Stops it like [`Simulator::stop`], and says why the account could not be saved, if it could not.
+    pub async fn close(self) -> Result<(), StateError> {
         self.shared.shut_down().await;
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.close(&self.shared))
     }
 }
 
@@ -137,6 +171,9 @@ async fn run_timers(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(TICK);
     loop {
         ticks.tick().await;
+        if !shared.peek(|world| world.timers.any_due(Instant::now())) {
+            continue;
+        }
         shared.with(|world| {
             while let Some(timer) = world.timers.take(Instant::now()) {
                 let nobody = Actor { agent: Agent::Automation, channel: "timeout", client: None };

@@ -6,16 +6,19 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Due {
     Unacknowledge,
     AutoResolve,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Timer {
+    #[serde(with = "crate::clock::wall")]
     pub(crate) at: Instant,
     pub(crate) incident: String,
     pub(crate) epoch: u64,
@@ -23,7 +26,7 @@ pub(crate) struct Timer {
 }
 
 /// Everything that will happen by itself, soonest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Timers(BinaryHeap<Reverse<Timer>>);
 
 impl Timers {
@@ -31,12 +34,13 @@ impl Timers {
         self.0.push(Reverse(timer));
     }
 
+    /// Says whether a timer is due.
+    pub(crate) fn any_due(&self, now: Instant) -> bool {
+        self.0.peek().is_some_and(|Reverse(timer)| timer.at <= now)
+    }
+
     /// Takes one timer that is due.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Timer> {
-        if self.0.peek().is_some_and(|Reverse(timer)| timer.at <= now) {
-            self.0.pop().map(|Reverse(timer)| timer)
-        } else {
-            None
-        }
+        if self.any_due(now) { self.0.pop().map(|Reverse(timer)| timer) } else { None }
     }
 }

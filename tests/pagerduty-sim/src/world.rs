@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) knobs: Knobs,
     pub(crate) incidents: Incidents,
-    pub(crate) log: Vec<LogEntry>,
+    pub(crate) log: Vec<Arc<LogEntry>>,
     pub(crate) subscriptions: Vec<Subscription>,
     /// Webhooks queued by the change in hand, not yet handed to their lanes.
     pub(crate) outbox: Vec<Delivery>,
@@ -38,6 +38,7 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// An account in which nothing has happened yet.
     pub(crate) fn new(options: Arc<Options>) -> Self {
         Self {
             minter: Minter::new(options.seed),
@@ -70,24 +71,26 @@ impl World {
         incident.log.push(position);
         let entry = LogEntry {
             id: entry_id,
-            kind,
+            kind: kind.into(),
             at,
             agent: actor.agent.clone(),
-            channel: actor.channel,
+            channel: actor.channel.into(),
             incident: incident.id.clone(),
             service: incident.service.clone(),
             summary: String::new(),
             details,
         };
         let summary = crate::shape::log::summary(self, &entry);
-        self.log.push(LogEntry { summary, ..entry });
+        self.log.push(Arc::new(LogEntry { summary, ..entry }));
     }
 }
 
 /// All incidents, by number, found by id or by key.
+///
+/// They are shared with the copies that are being saved; a change parts them.
 #[derive(Debug, Default)]
 pub(crate) struct Incidents {
-    by_number: BTreeMap<u64, Incident>,
+    by_number: BTreeMap<u64, Arc<Incident>>,
     numbers: HashMap<String, u64>,
     keys: HashMap<String, Vec<u64>>,
     next_number: u64,
@@ -98,6 +101,20 @@ impl Incidents {
         Self { next_number: first, ..Self::default() }
     }
 
+    /// Takes up incidents that were saved, and the number of the next one.
+    pub(crate) fn restored(next_number: u64, saved: Vec<Arc<Incident>>) -> Self {
+        let mut incidents = Self::starting_at(next_number);
+        for incident in saved {
+            incidents.insert(incident);
+        }
+        incidents
+    }
+
+    /// What [`Incidents::restored`] takes.
+    pub(crate) fn to_save(&self) -> (u64, Vec<Arc<Incident>>) {
+        (self.next_number, self.by_number.values().cloned().collect())
+    }
+
     /// Takes the next incident number.
     pub(crate) fn take_number(&mut self) -> u64 {
         let number = self.next_number;
@@ -105,7 +122,8 @@ impl Incidents {
         number
     }
 
-    pub(crate) fn insert(&mut self, incident: Incident) {
+    pub(crate) fn insert(&mut self, incident: impl Into<Arc<Incident>>) {
+        let incident = incident.into();
         self.numbers.insert(incident.id.clone(), incident.number);
         for key in incident.key.iter().chain(&incident.alert_key) {
             self.keys.entry(key.clone()).or_default().push(incident.number);
@@ -114,27 +132,28 @@ impl Incidents {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Incident> {
-        self.by_number.get(self.numbers.get(id)?)
+        self.by_number.get(self.numbers.get(id)?).map(Arc::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Incident> {
-        self.by_number.get_mut(self.numbers.get(id)?)
+        self.by_number.get_mut(self.numbers.get(id)?).map(Arc::make_mut)
     }
 
     /// Finds an incident by id or by number.
     pub(crate) fn find(&self, id_or_number: &str) -> Option<&Incident> {
-        self.get(id_or_number).or_else(|| self.by_number.get(&id_or_number.parse().ok()?))
+        let by_number = || self.by_number.get(&id_or_number.parse().ok()?).map(Arc::as_ref);
+        self.get(id_or_number).or_else(by_number)
     }
 
     /// The incidents with this key, their own or their alert's, oldest first.
     pub(crate) fn with_key(&self, key: &str) -> impl Iterator<Item = &Incident> {
         let numbers = self.keys.get(key).map(Vec::as_slice).unwrap_or_default();
-        numbers.iter().filter_map(|number| self.by_number.get(number))
+        numbers.iter().filter_map(|number| self.by_number.get(number)).map(Arc::as_ref)
     }
 
     /// All incidents, oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Incident> {
-        self.by_number.values()
+        self.by_number.values().map(Arc::as_ref)
     }
 
     pub(crate) fn len(&self) -> usize {

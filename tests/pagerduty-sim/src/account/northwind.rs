@@ -6,6 +6,7 @@ use super::{
     Account, CustomField, Level, Policy, Priority, Schedule, Service, ServiceState, Target, Team,
     User,
 };
+use crate::incident::Urgency;
 use crate::options::BOT_EMAIL;
 
 pub(super) fn account() -> Account {
@@ -66,7 +67,7 @@ fn services() -> Vec<Service> {
         integration_key: format!("e93facc04764012d7bfb002500d5d1{serial:02}"),
     };
     let mut search = service("PS34RCH", "Search API", "PEPPLT2", "PTEAM42", 3);
-    search.fixed_urgency = Some("low");
+    search.fixed_urgency = Some(Urgency::Low);
     search.acknowledgement_timeout_s = Some(1800);
     search.auto_resolve_timeout_s = Some(14400);
     vec![
@@ -137,8 +138,8 @@ fn field(
         id: id.to_owned(),
         name: name.to_owned(),
         display_name: display_name.to_owned(),
-        data_type,
-        field_type,
+        data_type: data_type.into(),
+        field_type: field_type.into(),
     }
 }
 

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::Change;
-use crate::incident::{Responder, StatusUpdate};
+use crate::incident::{Responder, StatusUpdate, Word};
 use crate::minter::Kind;
 use crate::refusal::Refusal;
 use crate::shape::reference::{Refs, Surface};
@@ -59,7 +59,7 @@ impl Change<'_> {
             user: user.to_owned(),
             requester: requester.to_owned(),
             message: message.to_owned(),
-            state: "pending",
+            state: "pending".into(),
             at: self.now,
         };
         self.edit(id, |incident| {
@@ -88,27 +88,23 @@ impl Change<'_> {
     }
 
     /// Takes a request for help back and says what became of it.
-    pub(crate) fn cancel_responder(
-        &mut self,
-        id: &str,
-        user: &str,
-    ) -> Result<&'static str, Refusal> {
+    pub(crate) fn cancel_responder(&mut self, id: &str, user: &str) -> Result<Word, Refusal> {
         let state = self.incident(id)?.responders.iter().find(|it| it.user == user);
-        match state.map(|responder| responder.state) {
+        match state.map(|responder| responder.state.as_ref()) {
             Some("pending") => {
                 self.set_responder(id, user, "user_cancelled");
-                Ok("cancelled")
+                Ok("cancelled".into())
             }
-            Some("user_cancelled") => Ok("cancelled"),
-            Some(state) => Ok(state),
-            None => Ok("not_found"),
+            Some("user_cancelled") => Ok("cancelled".into()),
+            Some(state) => Ok(state.to_owned().into()),
+            None => Ok("not_found".into()),
         }
     }
 
     fn set_responder(&mut self, id: &str, user: &str, state: &'static str) {
         self.edit(id, |incident| {
             for found in incident.responders.iter_mut().filter(|it| it.user == user) {
-                found.state = state;
+                found.state = state.into();
             }
         });
     }
@@ -125,7 +121,7 @@ impl Change<'_> {
                 user: refs.user(user),
                 escalation_policy: refs.policy(&incident.policy),
                 message: responder.message.clone(),
-                state: responder.state,
+                state: responder.state.clone(),
                 kind: "incident_responder",
             }
         };

@@ -25,7 +25,7 @@ impl Change<'_> {
             id: note_id.clone(),
             content: content.to_owned(),
             by: self.actor.agent.clone(),
-            channel: self.actor.channel,
+            channel: self.actor.channel.into(),
             created_at: self.now,
             updated_at: self.now,
         };

@@ -98,7 +98,7 @@ impl Change<'_> {
         let id = self.world.minter.incident_id();
         let service = self.world.account.service(&new.service);
         let teams = service.map(|service| service.teams.clone()).unwrap_or_default();
-        let fixed = service.and_then(|service| Urgency::parse(service.fixed_urgency?));
+        let fixed = service.and_then(|service| service.fixed_urgency);
         let key = match new.key {
             None if new.alert_key.is_none() => Some(self.world.minter.incident_key()),
             key => key,

@@ -2,6 +2,8 @@
 //!
 //! Unknown and read-only members are ignored, as PagerDuty does; the call log shows them as violations.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Change;
@@ -248,7 +250,7 @@ impl Change<'_> {
     fn note_on_last_entry(&mut self, id: &str, text: &str) {
         let last = self.world.incidents.get(id).and_then(|incident| incident.log.last().copied());
         if let Some(entry) = last.and_then(|position| self.world.log.get_mut(position))
-            && let Some(details) = entry.details.as_object_mut()
+            && let Some(details) = Arc::make_mut(entry).details.as_object_mut()
         {
             details.insert("note".to_owned(), Value::from(text));
         }

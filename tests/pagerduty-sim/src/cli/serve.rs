@@ -15,7 +15,10 @@ pub(super) struct Serve {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
-    /// The origin of all ids, delays and rolls.
+    /// Find the account again after a restart: it is kept in this file, secrets included.
+    #[arg(long, value_name = "PATH")]
+    state_file: Option<PathBuf>,
+    /// The origin of all ids, delays and rolls; an account found in the state file keeps its own.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the address (http://host:port) to this file once listening; the file appears whole.
@@ -62,8 +65,7 @@ impl Serve {
         writeln!(out, "pagerduty-sim listening on {}", simulator.url)?;
         out.flush()?;
         stop_signal().await?;
-        simulator.stop().await;
-        Ok(())
+        Ok(simulator.close().await?)
     }
 
     fn options(self) -> anyhow::Result<Options> {
@@ -83,6 +85,7 @@ impl Serve {
             },
             webhook_delay_ms: (self.webhook_delay_min_ms, self.webhook_delay_max_ms),
             first_number: self.first_number,
+            state_file: self.state_file,
             ..Options::default()
         };
         if let Some(path) = self.tokens_file {

@@ -46,6 +46,7 @@ pub(super) async fn reset(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
         fresh.subscriptions.iter_mut().for_each(crate::webhooks::Subscription::enable);
     }
     *world = fresh;
+    shared.changed.notify_one();
     shown(StatusCode::OK, &json!({ "reset": true }))
 }
 

@@ -35,7 +35,7 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
 }
 
 fn fits(field: &CustomField, value: &Value) -> bool {
-    let one = |value: &Value| match field.data_type {
+    let one = |value: &Value| match field.data_type.as_ref() {
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         "float" => value.is_number(),

@@ -1,5 +1,7 @@
 //! Owns the calls about log entries: of one incident, of the account, one by id; newest first.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::incidents::instant;
@@ -33,7 +35,7 @@ pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
 fn page<'w>(
     world: &'w World,
     asked: &Asked,
-    entries: impl Iterator<Item = &'w LogEntry>,
+    entries: impl Iterator<Item = &'w Arc<LogEntry>>,
 ) -> Result<Answer, Refusal> {
     let page = Page::read(&asked.query)?;
     let bad = || Refusal::invalid("Invalid date range.");
@@ -45,7 +47,7 @@ fn page<'w>(
     let found: Vec<_> = entries
         .filter(|it| since.is_none_or(|since| it.at >= since))
         .filter(|it| until.is_none_or(|until| it.at < until))
-        .filter(|it| !overview || OVERVIEW.contains(&it.kind))
+        .filter(|it| !overview || OVERVIEW.contains(&it.kind.as_ref()))
         .collect();
     let include = asked.query.include();
     Ok(Answer::ok(page.cut("log_entries", &found, |it| log::entry(world, it, &include))))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Answer, Asked, writes};
 use crate::change::patch::text_at;
 use crate::clock;
+use crate::incident::Word;
 use crate::refusal::Refusal;
 use crate::shape::reference::{Refs, Surface};
 use crate::shape::rest;
@@ -92,7 +93,7 @@ pub(super) fn cancel(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
     let targets = targets(world, asked)?;
     let mut shown = Vec::new();
     for target in &targets {
-        let mut result = "not_found";
+        let mut result = Word::from("not_found");
         for user in &target.people {
             result = asked.change(world).cancel_responder(&id, user)?;
         }

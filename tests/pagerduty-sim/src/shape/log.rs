@@ -15,8 +15,8 @@ pub(crate) fn summary(world: &World, entry: &LogEntry) -> String {
     let refs = Refs::new(world, Surface::Rest);
     let by = refs.agent(&entry.agent);
     let by = by.get("summary").and_then(Value::as_str).unwrap_or("PagerDuty").to_owned();
-    match entry.kind {
-        "trigger" => match entry.channel {
+    match entry.kind.as_ref() {
+        "trigger" => match entry.channel.as_ref() {
             "api" => "Triggered through the API".to_owned(),
             _ => "Triggered through the website".to_owned(),
         },

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::reference::Refs;
 use crate::account::{CustomField, ServiceState, Target};
-use crate::incident::Incident;
+use crate::incident::{Incident, Urgency};
 use crate::world::World;
 
 /// Merges the members every full object has (`id`, `type`, `summary`, `self`, `html_url`) with its own.
@@ -64,7 +64,7 @@ pub(crate) fn service(refs: Refs<'_>, world: &World, id: &str) -> Option<Value> 
         "acknowledgement_timeout": service.acknowledgement_timeout_s,
         "alert_creation": "create_alerts_and_incidents",
         "incident_urgency_rule":
-            { "type": "constant", "urgency": service.fixed_urgency.unwrap_or("high") },
+            { "type": "constant", "urgency": service.fixed_urgency.map_or("high", Urgency::word) },
         "escalation_policy": refs.policy(&service.policy),
         "teams": service.teams.iter().map(|team| refs.team(team)).collect::<Vec<_>>(),
         "integrations": [],

@@ -132,7 +132,7 @@ fn responders(refs: Refs<'_>, incident: &Incident) -> Vec<Value> {
 /// Writes a note.
 pub(crate) fn note(world: &World, note: &Note) -> Value {
     let refs = Refs::new(world, Surface::Rest);
-    let channel = match note.channel {
+    let channel = match note.channel.as_ref() {
         "website" => "The PagerDuty website or APIs",
         _ => "The PagerDuty API",
     };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::reference::{Refs, Surface};
 use crate::clock;
-use crate::incident::{Bridge, Incident, Status, Urgency};
+use crate::incident::{Bridge, Incident, Status, Urgency, Word};
 use crate::knobs::ReopenedAt;
 use crate::world::World;
 
@@ -170,7 +170,7 @@ pub(crate) struct ResponderData {
     pub(crate) user: Value,
     pub(crate) escalation_policy: Value,
     pub(crate) message: String,
-    pub(crate) state: &'static str,
+    pub(crate) state: Word,
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
 }

@@ -109,6 +109,7 @@ fn next(shared: &Shared, key: &Key) -> Option<Delivery> {
 fn settle(shared: &Shared, key: &Key, delivery: &Delivery, outcome: Option<Outcome>) {
     let mut world = shared.lock();
     let mut lanes = shared.lanes();
+    shared.changed.notify_one();
     // Reset or disabled while the attempt was under way: nothing is owed any more.
     if lanes.head_mut(key, &delivery.webhook_id).is_none() {
         return;

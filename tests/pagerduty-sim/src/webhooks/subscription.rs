@@ -2,6 +2,7 @@
 //!
 //! The secret shows once, in the answer that creates it, and never in a log.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -11,7 +12,8 @@ use crate::incident::Incident;
 pub(crate) const DROPS_TO_DISABLE: u32 = 3;
 
 /// What a subscription is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Filter {
     Account,
     Service(String),
@@ -47,7 +49,7 @@ impl Filter {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Subscription {
     pub(crate) id: String,
     pub(crate) method_id: String,
@@ -60,6 +62,7 @@ pub(crate) struct Subscription {
     /// The newest first; all of them sign.
     pub(crate) secrets: Vec<String>,
     pub(crate) drops: u32,
+    #[serde(with = "crate::clock::wall::optional")]
     pub(crate) disabled_until: Option<Instant>,
 }
 

@@ -271,6 +271,11 @@ impl Receiver {
         self.inbox.answers.lock().unwrap().extend(statuses);
     }
 
+    /// Takes back the answers that were not given yet.
+    pub(crate) fn relent(&self) {
+        self.inbox.answers.lock().unwrap().clear();
+    }
+
     pub(crate) fn hooks(&self) -> Vec<Hook> {
         self.inbox.hooks.lock().unwrap().clone()
     }

@@ -31,7 +31,11 @@ mod notes;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod read;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod shapes;
 #[cfg(test)]
