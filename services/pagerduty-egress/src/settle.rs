@@ -91,7 +91,7 @@ async fn finish(
     if plan.changes.is_empty() {
         return Ok(settled(desired, None, Some(created), plan));
     }
-    let change = rest::change(&created.snapshot.record, &plan.changes);
+    let change = rest::change(&created.snapshot, &plan.changes);
     match caller.call(change, record::incident).await {
         Ok(after) => Ok(settled(desired, None, Some(reading(after)), plan)),
         // Somebody was faster: it is a record like any other now.
@@ -117,7 +117,7 @@ async fn bring(
             return Ok(settled(desired, Some(before), None, plan));
         }
         let record = before.snapshot.record.clone();
-        match caller.call(rest::change(&record, &plan.changes), record::incident).await {
+        match caller.call(rest::change(&before.snapshot, &plan.changes), record::incident).await {
             Ok(after) => return Ok(settled(desired, Some(before), Some(reading(after)), plan)),
             Err(Trouble::Failed(failure)) if failure.class == Class::AlreadySo => {
                 already = Some(failure);

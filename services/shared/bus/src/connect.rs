@@ -124,6 +124,10 @@ impl Bus {
 
     /// Sends what is buffered and closes; for the end of a process.
     pub async fn drain(&self) {
+        // Draining alone returns before anything has left.
+        if let Err(error) = self.client.flush().await {
+            tracing::debug!(%error, "the last messages may not have left");
+        }
         if let Err(error) = self.client.drain().await {
             tracing::debug!(%error, "nats was already closed");
         }

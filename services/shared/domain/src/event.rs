@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub record: RecordId,
     /// The fields that were shown; one that is absent was not observed, which is not "empty".
     pub fields: BTreeMap<Field, Foreign>,
+    /// Everyone it is assigned to; the field `assigned_to` shows the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assignees: Vec<String>,
     /// The number people call it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,

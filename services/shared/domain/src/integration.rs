@@ -56,6 +56,9 @@ pub struct FieldRule {
     pub direction: Direction,
     /// The side that wins conflicts under [`Strategy::OwnershipPriority`], and ties.
     pub owner: Side,
+    /// What a new record holds at first, whatever was asked for: nobody's edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<String>,
     /// Among several integrations' claims on a field, the highest number wins.
     pub priority: u32,
 }

@@ -122,13 +122,12 @@ impl Lens {
             Self::Ranked { rows, second } => {
                 let first = shown(rows, platform)?;
                 let held = theirs.and_then(|theirs| theirs.value.as_deref()).map(parts);
-                Ok(Some(Some(match held {
-                    Some((_, Some(held))) if has(second, held) => {
-                        format!("{first}+{}", shown(second, platform)?)
-                    }
-                    Some((_, Some(held))) => format!("{first}+{held}"),
-                    _ => first.to_owned(),
-                })))
+                let rank = match held {
+                    Some((_, Some(held))) if has(second, held) => Some(shown(second, platform)?),
+                    Some((_, held)) => held,
+                    None => None,
+                };
+                Ok(Some(Some(ranked(first, rank))))
             }
         }
     }
@@ -180,9 +179,14 @@ impl Lens {
     }
 }
 
-/// The two parts of a ranked value.
-fn parts(value: &str) -> (&str, Option<&str>) {
+/// The two parts of a value of [`Lens::Ranked`].
+pub fn parts(value: &str) -> (&str, Option<&str>) {
     value.split_once('+').map_or((value, None), |(first, second)| (first, Some(second)))
+}
+
+/// The value of [`Lens::Ranked`] with these parts.
+pub fn ranked(first: &str, second: Option<&str>) -> String {
+    second.map_or_else(|| first.to_owned(), |second| format!("{first}+{second}"))
 }
 
 fn has(rows: &[Row], external: &str) -> bool {
@@ -271,7 +275,7 @@ mod tests {
         })
     }
 
-    fn ranked() -> Lens {
+    fn with_ranks() -> Lens {
         let rows = vec![
             row("SEV-1", "high", false),
             row("SEV-2", "high", true),
@@ -303,7 +307,7 @@ mod tests {
         fn a_second_part_decides_and_is_written_back_only_where_it_is_held(
             at in 0..SEVERITIES.len(), rank in 0..SEVERITIES.len() + 2, high in any::<bool>(),
         ) {
-            let lens = ranked();
+            let lens = with_ranks();
             prop_assert_eq!(lens.check(Field::Severity), Ok(()));
             let first = if high { "high" } else { "low" };
             let (ours, held) = (SEVERITIES[at], ["P1", "P2", "P3", "P4", "Urgent", ""][rank]);

@@ -74,7 +74,7 @@ fn rows(rows: &[(&str, &str, bool)]) -> Vec<Row> {
 
 /// An integration with the usual lenses.
 pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
-    let rule = |lens, direction| FieldRule { lens, direction, owner, priority: 0 };
+    let rule = |lens, direction| FieldRule { lens, direction, owner, initial: None, priority: 0 };
     let urgencies = rows(&[
         ("SEV-1", "high", false),
         ("SEV-2", "high", true),
@@ -112,7 +112,13 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
         fields: BTreeMap::from([
             (Field::Title, rule(Lens::Same, Direction::Bidirectional)),
             (Field::Severity, rule(severity, Direction::Bidirectional)),
-            (Field::Status, rule(status, Direction::Bidirectional)),
+            (
+                Field::Status,
+                FieldRule {
+                    initial: Some("triggered".to_owned()),
+                    ..rule(status, Direction::Bidirectional)
+                },
+            ),
             (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound)),
             (Field::Description, rule(Lens::Once, Direction::Outbound)),
         ]),
@@ -179,6 +185,7 @@ impl World {
         Snapshot {
             record: "R1".parse().unwrap(),
             fields: self.record.iter().map(|(f, v)| (*f, Foreign::plain(v.clone()))).collect(),
+            assignees: Vec::new(),
             number: Some(1),
             url: None,
             key,
@@ -302,6 +309,12 @@ impl World {
         let sent = at(self.now);
         let mut fates = BTreeMap::new();
         let mut wrote = !self.exists;
+        let created = !self.exists;
+        if created {
+            // A record begins triggered; its webhook may be faster than our answer.
+            self.exists = true;
+            self.tell("triggered", None, 30);
+        }
         for (field, want) in &desired.want {
             let seen = before.as_ref().and_then(|b| b.snapshot.fields.get(field));
             let seen = seen.map(|seen| seen.value.clone());
@@ -317,9 +330,8 @@ impl World {
             fates.insert(*field, fate);
         }
         self.writes += usize::from(wrote);
-        let created = !self.exists;
-        self.exists = true;
-        if created || fates.get(&Field::Status) == Some(&Fate::Sent) {
+        let moved = want_status(desired) != Some("triggered");
+        if (moved || !created) && fates.get(&Field::Status) == Some(&Fate::Sent) {
             self.tell("changed", Some(Field::Status), 30);
         }
         self.now += 20;
@@ -402,6 +414,10 @@ impl World {
         }
         differences
     }
+}
+
+fn want_status(desired: &Desired) -> Option<&str> {
+    desired.want.get(&Field::Status).and_then(|want| want.value.as_deref())
 }
 
 /// A state without the counters a repeat may move.
@@ -503,6 +519,15 @@ fn a_high_urgency_webhook_never_turns_sev_1_into_sev_2() {
     world.theirs(Field::Status, "acknowledged", 10);
     world.settle();
     assert_eq!(world.state.as_ref().unwrap().incident.value(Field::Severity), Some("SEV-1"));
+}
+
+#[test]
+fn an_incident_that_begins_mitigated_stays_so() {
+    let mut world = World::created(integration(Rules::LastWriteWins, Side::External));
+    world.ours(Field::Status, "mitigated");
+    world.settle();
+    assert_eq!(world.state.as_ref().unwrap().incident.value(Field::Status), Some("mitigated"));
+    assert_eq!(world.differences(), Vec::<String>::new());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What a new PagerDuty integration starts with: owners, directions and lenses of each field.
 //!
 //! PagerDuty tells urgency as `high` or `low` and status as `triggered`, `acknowledged` or
-//! `resolved` (webhooks v3 overview); who is assigned and which policy pages them is its own
-//! business, so those two travel inbound and show by name.
+//! `resolved` (webhooks v3 overview). Priorities are the account's own: where one is called P1 to
+//! P4 it decides the severity before urgency does, and is written back only where there is one,
+//! since an account may not have the feature. Who is assigned and which policy pages them is
+//! PagerDuty's own business, so those two travel inbound and show by name.
 
 use std::collections::BTreeMap;
 
@@ -16,42 +18,58 @@ use tandem_domain::{
 /// The rules of a new integration. The description becomes the incident's body, which webhooks do
 /// not show and which cannot be changed after creation.
 pub fn fields() -> BTreeMap<Field, FieldRule> {
-    let rule = |lens, direction, owner| FieldRule { lens, direction, owner, priority: 0 };
+    let rule =
+        |lens, direction, owner| FieldRule { lens, direction, owner, initial: None, priority: 0 };
+    let status = FieldRule {
+        initial: Some(INITIAL_STATUS.to_owned()),
+        ..rule(status(), Direction::Bidirectional, Side::Platform)
+    };
     BTreeMap::from([
         (Field::Title, rule(Lens::Same, Direction::Bidirectional, Side::Platform)),
         (Field::Description, rule(Lens::Once, Direction::Outbound, Side::Platform)),
-        (Field::Severity, rule(urgency(), Direction::Bidirectional, Side::Platform)),
-        (Field::Status, rule(status(), Direction::Bidirectional, Side::Platform)),
+        (Field::Severity, rule(severity(), Direction::Bidirectional, Side::Platform)),
+        (Field::Status, status),
         (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound, Side::External)),
         (Field::EscalationPolicy, rule(Lens::Reference, Direction::Inbound, Side::External)),
     ])
 }
 
-fn urgency() -> Lens {
-    table(&[
+/// What an incident's status is when it is created.
+pub const INITIAL_STATUS: &str = "triggered";
+
+fn severity() -> Lens {
+    let urgencies = [
         ("SEV-1", "high", false),
         ("SEV-2", "high", true),
         ("SEV-3", "low", true),
         ("SEV-4", "low", false),
-    ])
+    ];
+    let priorities = [
+        ("SEV-1", "P1", true),
+        ("SEV-2", "P2", true),
+        ("SEV-3", "P3", true),
+        ("SEV-4", "P4", true),
+    ];
+    Lens::Ranked { rows: rows(&urgencies), second: rows(&priorities) }
 }
 
 fn status() -> Lens {
-    table(&[
+    let statuses = [
         ("open", "triggered", true),
         ("mitigated", "acknowledged", true),
         ("resolved", "resolved", true),
         ("closed", "resolved", false),
-    ])
+    ];
+    Lens::Table { rows: rows(&statuses) }
 }
 
-fn table(rows: &[(&str, &str, bool)]) -> Lens {
+fn rows(rows: &[(&str, &str, bool)]) -> Vec<Row> {
     let row = |&(platform, external, fresh): &(&str, &str, bool)| Row {
         platform: platform.to_owned(),
         external: external.to_owned(),
         fresh,
     };
-    Lens::Table { rows: rows.iter().map(row).collect() }
+    rows.iter().map(row).collect()
 }
 
 #[cfg(test)]

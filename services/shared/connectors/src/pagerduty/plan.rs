@@ -11,10 +11,7 @@ use tandem_domain::{
     outbound::Want,
 };
 
-use super::rest;
-
-/// What a record begins its life with.
-const FIRST_STATUS: &str = "triggered";
+use super::{defaults::INITIAL_STATUS, rest};
 
 /// How the record came to be known, which decides what it may be found holding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +59,7 @@ fn fate(field: Field, want: &Want, held: &Snapshot, origin: Origin) -> Fate {
     let expected = match origin {
         Origin::Linked => want.expect.contains(&held.value),
         Origin::Found => {
-            let first = field == Field::Status && held.value.as_deref() == Some(FIRST_STATUS);
+            let first = field == Field::Status && held.value.as_deref() == Some(INITIAL_STATUS);
             first || want.expect.contains(&held.value)
         }
         Origin::Created => true,
@@ -85,6 +82,7 @@ mod tests {
         Snapshot {
             record: "Q1".parse().unwrap(),
             fields: fields.iter().map(|&(f, value)| (f, Foreign::plain(value))).collect(),
+            assignees: Vec::new(),
             number: None,
             url: None,
             key: None,

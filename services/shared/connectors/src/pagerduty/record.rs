@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use tandem_domain::{event::Snapshot, field::Field, lens::Foreign};
+use tandem_domain::{
+    event::Snapshot,
+    field::Field,
+    lens::{Foreign, ranked},
+};
 
 /// A note as REST shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,7 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
     let mut snapshot = Snapshot {
         record: text(incident, "id")?.parse().ok()?,
         fields: BTreeMap::new(),
+        assignees: assignees(incident),
         number: incident.get("incident_number").and_then(Json::as_u64),
         url: text(incident, "html_url"),
         key: text(incident, "incident_key"),
@@ -65,7 +70,7 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
     let policy = reference(incident.get("escalation_policy"));
     let shown = [
         (Field::Title, plain("title")),
-        (Field::Severity, plain("urgency")),
+        (Field::Severity, severity(incident)),
         (Field::Status, plain("status")),
         (Field::EscalationPolicy, policy),
     ];
@@ -80,6 +85,18 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
 fn resolved(snapshot: &Snapshot) -> bool {
     let status = snapshot.fields.get(&Field::Status);
     status.and_then(|status| status.value.as_deref()) == Some("resolved")
+}
+
+/// Urgency, and the priority where there is one.
+fn severity(incident: &Json) -> Option<Foreign> {
+    let priority = incident.get("priority").and_then(|priority| text(priority, "summary"));
+    Some(Foreign::plain(ranked(&text(incident, "urgency")?, priority.as_deref())))
+}
+
+/// Everyone it is assigned to.
+fn assignees(incident: &Json) -> Vec<String> {
+    let assignments = incident.get("assignments").and_then(Json::as_array).into_iter().flatten();
+    assignments.filter_map(|assignment| text(assignment.get("assignee")?, "id")).collect()
 }
 
 /// The first assignee; empty where the list is, not observed where there is no list.

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use tandem_domain::{
+    event::Snapshot,
     field::{Field, Value},
     id::RecordId,
+    lens::parts,
     outbound::{Create, Want},
 };
 
@@ -91,13 +93,48 @@ pub fn create(create: &Create, want: &BTreeMap<Field, Want>) -> Request {
 /// The wanted fields that [`create`] writes. Status is not among them: a record begins triggered.
 pub const AT_CREATION: [Field; 2] = [Field::Title, Field::Severity];
 
-/// Changes fields of a record, all in one call.
-pub fn change(record: &RecordId, changes: &BTreeMap<Field, Value>) -> Request {
+/// Changes fields of a record that holds `held` just now, all in one call.
+pub fn change(held: &Snapshot, changes: &BTreeMap<Field, Value>) -> Request {
     let mut incident = Map::new();
     incident.insert("type".to_owned(), json!("incident"));
-    incident.extend(changes.iter().filter_map(|(field, value)| member(*field, value)));
+    for (field, value) in changes {
+        match (field, value.as_deref()) {
+            (Field::Severity, Some(value)) => incident.extend(severity(held, value)),
+            _ => incident.extend(member(*field, value)),
+        }
+    }
+    let acknowledges =
+        changes.get(&Field::Status).and_then(Value::as_deref) == Some("acknowledged");
+    let assigns =
+        changes.contains_key(&Field::AssignedTo) || changes.contains_key(&Field::EscalationPolicy);
+    if acknowledges && !assigns && !held.assignees.is_empty() {
+        // Acknowledging by REST assigns the incident to whoever calls; the people who have it
+        // keep it only if they are named.
+        let kept = held.assignees.iter().map(|id| assignment(id));
+        incident.insert("assignments".to_owned(), kept.collect());
+    }
     let body = Some(json!({ "incident": incident }));
-    Request { method: Method::Put, body, ..read(record) }
+    Request { method: Method::Put, body, ..read(&held.record) }
+}
+
+/// The parts of a severity that differ from what is held: urgency, priority by its name, or both.
+/// (A name is taken for the highest priority of that name, REST API reference of `PUT /incidents/{id}`.)
+fn severity(held: &Snapshot, value: &str) -> Vec<(String, Json)> {
+    let held = held.fields.get(&Field::Severity).and_then(|held| held.value.as_deref());
+    let (held_urgency, held_priority) = held.map_or((None, None), |held| {
+        let (urgency, priority) = parts(held);
+        (Some(urgency), priority)
+    });
+    let (urgency, priority) = parts(value);
+    let urgency = Some(("urgency", urgency)).filter(|(_, value)| held_urgency != Some(*value));
+    let priority = priority.map(|priority| ("priority", priority));
+    let priority = priority.filter(|(_, value)| held_priority != Some(*value));
+    let changed = urgency.into_iter().chain(priority);
+    changed.map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+fn assignment(id: &str) -> Json {
+    json!({ "assignee": { "id": id, "type": "user_reference" } })
 }
 
 /// Reads the notes of a record; the answer comes in one piece.
@@ -128,12 +165,9 @@ pub const fn writable(field: Field) -> bool {
 fn member(field: Field, value: &Value) -> Option<(String, Json)> {
     let (name, value) = match field {
         Field::Title => ("title", json!(value)),
-        Field::Severity => ("urgency", json!(value)),
+        Field::Severity => ("urgency", json!(value.as_deref().map(|value| parts(value).0))),
         Field::Status => ("status", json!(value)),
-        Field::AssignedTo => {
-            let one = |id| json!({ "assignee": { "id": id, "type": "user_reference" } });
-            ("assignments", value.iter().map(one).collect())
-        }
+        Field::AssignedTo => ("assignments", value.iter().map(|id| assignment(id)).collect()),
         Field::EscalationPolicy => {
             let one = |id| json!({ "id": id, "type": "escalation_policy_reference" });
             ("escalation_policy", value.as_ref().map_or(Json::Null, one))
@@ -162,10 +196,55 @@ fn segment(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tandem_domain::lens::Foreign;
+
     use super::*;
 
     fn want(value: &str) -> Want {
         Want { value: Some(value.to_owned()), expect: Vec::new() }
+    }
+
+    fn held(severity: &str, assignees: &[&str]) -> Snapshot {
+        Snapshot {
+            record: "Q1T7M4Z0KD82WB".parse().unwrap(),
+            fields: BTreeMap::from([(Field::Severity, Foreign::plain(severity))]),
+            assignees: assignees.iter().map(|id| (*id).to_owned()).collect(),
+            number: None,
+            url: None,
+            key: None,
+            service: None,
+            created_at: None,
+        }
+    }
+
+    /// The members of a change besides its type.
+    fn changed(held: &Snapshot, field: Field, value: &str) -> Json {
+        let request = change(held, &BTreeMap::from([(field, Some(value.to_owned()))]));
+        let mut body = request.body.unwrap();
+        let mut incident = body["incident"].take();
+        incident.as_object_mut().unwrap().remove("type");
+        incident
+    }
+
+    #[test]
+    fn a_severity_is_written_in_the_parts_that_differ() {
+        let held = held("high+P1", &[]);
+        let severity = |value| changed(&held, Field::Severity, value);
+        assert_eq!(severity("high+P2"), json!({"priority": "P2"}));
+        assert_eq!(severity("low+P3"), json!({"urgency": "low", "priority": "P3"}));
+        assert_eq!(severity("low+P1"), json!({"urgency": "low"}));
+    }
+
+    #[test]
+    fn acknowledging_takes_the_incident_from_nobody() {
+        let acknowledged = changed(&held("high", &["PA", "PB"]), Field::Status, "acknowledged");
+        let expected = json!({"status": "acknowledged", "assignments": [
+            {"assignee": {"id": "PA", "type": "user_reference"}},
+            {"assignee": {"id": "PB", "type": "user_reference"}},
+        ]});
+        assert_eq!(acknowledged, expected);
+        let resolved = changed(&held("high", &["PA"]), Field::Status, "resolved");
+        assert_eq!(resolved, json!({"status": "resolved"}));
     }
 
     #[test]
@@ -192,13 +271,12 @@ mod tests {
 
     #[test]
     fn a_change_carries_the_given_fields_and_nothing_else() {
-        let record = "Q1T7M4Z0KD82WB".parse().unwrap();
         let changes = BTreeMap::from([
             (Field::Status, Some("resolved".to_owned())),
             (Field::AssignedTo, Some("PRY4M2A".to_owned())),
             (Field::Description, Some("cannot travel".to_owned())),
         ]);
-        let request = change(&record, &changes);
+        let request = change(&held("high", &["PT0M4S1"]), &changes);
         assert_eq!((request.method, &*request.path), (Method::Put, "/incidents/Q1T7M4Z0KD82WB"));
         let assignee = json!({ "assignee": { "id": "PRY4M2A", "type": "user_reference" } });
         let expected = json!({ "incident": {

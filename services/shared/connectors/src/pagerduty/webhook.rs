@@ -18,7 +18,7 @@ use tandem_domain::{
     field::Field,
     id::RecordId,
     incident::{Actor, Side},
-    lens::Foreign,
+    lens::{Foreign, ranked},
 };
 
 use self::{
@@ -117,14 +117,14 @@ fn observe(
     })
 }
 
-/// The one field whose change an event announces. Priority is not among them: it is none of the
-/// fields, and urgency does not follow it.
+/// The one field whose change an event announces. A priority decides the severity.
 const fn edited(kind: EventType) -> Option<Field> {
     match kind {
         EventType::Acknowledged
         | EventType::Unacknowledged
         | EventType::Resolved
         | EventType::Reopened => Some(Field::Status),
+        EventType::PriorityUpdated => Some(Field::Severity),
         EventType::Reassigned => Some(Field::AssignedTo),
         EventType::Delegated => Some(Field::EscalationPolicy),
         _ => None,
@@ -143,20 +143,22 @@ fn title(data: &Data<'_>) -> Option<String> {
 
 fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
     let mut fields = BTreeMap::new();
-    let texts = [
-        (Field::Title, &data.title),
-        (Field::Severity, &data.urgency),
-        (Field::Status, &data.status),
-    ];
+    let texts = [(Field::Title, &data.title), (Field::Status, &data.status)];
     for (field, text) in texts {
         fields.extend(text.clean().map(|text| (field, Foreign::plain(text))));
     }
+    let priority = data.priority.get().and_then(|priority| priority.summary.clean());
+    let severity = data.urgency.clean().map(|urgency| ranked(&urgency, priority.as_deref()));
+    fields.extend(severity.map(|severity| (Field::Severity, Foreign::plain(severity))));
     fields.extend(assigned_to(data).map(|assigned| (Field::AssignedTo, assigned)));
     let policy = data.escalation_policy.get().and_then(reference);
     fields.extend(policy.map(|policy| (Field::EscalationPolicy, policy)));
+    let assignees = data.assignees.get().into_iter().flatten();
+    let assignees = assignees.filter_map(|assignee| assignee.get()?.id.clean());
     Snapshot {
         record,
         fields,
+        assignees: assignees.collect(),
         number: data.number.raw().and_then(|number| number.parse().ok()),
         url: data.html_url.clean(),
         key: data.incident_key.clean(),

@@ -218,10 +218,14 @@ impl Draft<'_> {
         let rev = ours.map_or(0, |ours| ours.rev);
         let taken = rule.lens.put(ours.and_then(|ours| ours.value.as_deref()), value);
         if seen.base.is_none() {
-            seen.base = seen
-                .open
-                .first()
-                .map(|intent| Base { value: intent.value.clone(), rev: intent.rev });
+            // A record of our making: what it begins with by itself is older than anything we
+            // want, everything else is what the creation wrote.
+            let initial = rule.initial.is_some() && rule.initial == value.value;
+            seen.base = seen.open.first().map(|intent| {
+                let (value, rev) =
+                    if initial { (&value.value, 0) } else { (&intent.value, intent.rev) };
+                Base { value: value.clone(), rev }
+            });
         }
         if let Some(echoed) = seen.open.iter().find(|intent| intent.value == value.value) {
             seen.base = Some(Base { value: echoed.value.clone(), rev: echoed.rev });
