@@ -1,11 +1,15 @@
 //! What every process does, in one place each.
 //!
-//! [`settings`] reads flags and environment once, [`telemetry`] sets up logs and traces, [`ops`]
-//! serves probes and metrics, [`Stop`] ends things in order, [`clock`] is where time comes from,
-//! and [`process`] is the frame a `main` hangs its boot order in.
+//! [`settings`] reads flags and environment once, [`telemetry`] sets up logs, traces and what is
+//! sent to a collector, [`ops`] serves probes and metrics, [`Stop`] ends things in order,
+//! [`clock`] is where time comes from, and [`process`] is the frame a `main` hangs its boot order
+//! in.
 
 pub mod clock;
+mod lines;
+mod meters;
 pub mod ops;
+mod otlp;
 pub mod process;
 pub mod settings;
 mod stop;

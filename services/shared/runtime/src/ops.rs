@@ -3,11 +3,11 @@
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::Stop;
+use crate::{Stop, meters};
 
 type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
@@ -52,7 +52,7 @@ impl Readiness {
 pub enum OpsError {
     /// The metrics recorder was installed before.
     #[error("metrics are already set up")]
-    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+    Metrics,
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}")]
     Listen {
@@ -88,7 +88,7 @@ pub async fn listen(addr: SocketAddr) -> Result<TcpListener, OpsError> {
 
 /// Serves probes and metrics until it is time to stop.
 pub async fn serve(addr: SocketAddr, readiness: Readiness, stop: &Stop) -> Result<(), OpsError> {
-    let metrics = PrometheusBuilder::new().install_recorder().map_err(OpsError::Metrics)?;
+    let metrics = meters::install().ok_or(OpsError::Metrics)?;
     let listener = listen(addr).await?;
     let upkeep = metrics.clone();
     stop.spawn_dropped("metrics upkeep", async move {

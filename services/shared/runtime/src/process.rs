@@ -13,21 +13,25 @@ where
     Fut: Future<Output = Result<(), E>>,
     E: AsRef<dyn std::error::Error + Send + Sync>,
 {
+    // One TLS provider for everything that speaks TLS; a second one would panic at first use.
+    let first = rustls::crypto::ring::default_provider().install_default().is_ok();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    // What sends to a collector lives on the runtime, which outlives the last flush.
+    let inside = runtime.enter();
     let telemetry = match telemetry::start(service, common) {
         Ok(telemetry) => telemetry,
         Err(error) => return usage(&error),
     };
-    // One TLS provider for everything that speaks TLS; a second one would panic at first use.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    drop(inside);
+    if !first {
         tracing::debug!("a TLS provider was installed before");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return ExitCode::FAILURE;
-        }
-    };
     let well = runtime.block_on(async {
         let stop = Stop::default();
         match boot(stop.clone()).await {
@@ -41,7 +45,7 @@ where
             }
         }
     });
-    telemetry.shutdown();
+    telemetry.finish();
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -56,10 +60,14 @@ pub fn settings<S: clap::Parser>() -> Result<S, ExitCode> {
 
 /// Says on standard error what is wrong with the settings, and gives the exit code for it.
 pub fn usage(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    say(error);
+    ExitCode::from(64)
+}
+
+fn say(error: &(dyn std::error::Error + 'static)) {
     use std::io::Write as _;
     // If standard error is closed there is nobody left to tell.
     drop(writeln!(std::io::stderr(), "error: {}", chain(error)));
-    ExitCode::from(64)
 }
 
 /// An error with its causes, in one line.

@@ -22,6 +22,51 @@ pub struct Common {
     /// How to write logs
     #[arg(long, env = "TANDEM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
+    /// Where traces and metrics are sent.
+    #[command(flatten)]
+    pub otlp: Otlp,
+}
+
+/// Where traces and metrics are sent, under the names of the OpenTelemetry specification.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Otlp {
+    /// Where to send traces and metrics by OTLP over gRPC, to a collector's port 4317; nowhere
+    /// unless given. Then the environment may hold more of OpenTelemetry's OTEL variables:
+    /// resource attributes, sampler, intervals, queue sizes, headers
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// Where to send traces, if elsewhere or if nothing but traces is to be sent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
+    pub otlp_traces_endpoint: Option<String>,
+    /// Where to send metrics, if elsewhere or if nothing but metrics is to be sent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")]
+    pub otlp_metrics_endpoint: Option<String>,
+    /// What to call this service in what is sent; its own name unless given
+    #[arg(long, env = "OTEL_SERVICE_NAME")]
+    pub otel_service_name: Option<String>,
+}
+
+impl Otlp {
+    /// Where traces go, if anywhere.
+    pub fn traces(&self) -> Option<&str> {
+        given(self.otlp_traces_endpoint.as_deref()).or_else(|| given(self.otlp_endpoint.as_deref()))
+    }
+
+    /// Where metrics go, if anywhere.
+    pub fn metrics(&self) -> Option<&str> {
+        given(self.otlp_metrics_endpoint.as_deref())
+            .or_else(|| given(self.otlp_endpoint.as_deref()))
+    }
+
+    /// What the service is to be called instead of its own name.
+    pub fn service_name(&self) -> Option<&str> {
+        given(self.otel_service_name.as_deref())
+    }
+}
+
+/// The specification reads an empty variable as one that is not there.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// How logs are written.
