@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use reqwest::{
     Client, Response,
-    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    header::{CONTENT_TYPE, FROM, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use serde_json::Value as Json;
@@ -17,6 +17,7 @@ use tandem_connectors::pagerduty::{
     refusal::{self, Class, Ending},
     rest::{Method, Request},
 };
+use tandem_domain::incident::{Actor, Side};
 use tandem_runtime::{clock, trace};
 
 use crate::{
@@ -93,6 +94,8 @@ pub struct Caller<'a> {
     version: u64,
     first: Option<Permit>,
     traceparent: Option<&'a str>,
+    /// Who the calls are made for, where their address is known.
+    acting: Option<HeaderValue>,
 }
 
 impl<'a> Caller<'a> {
@@ -103,7 +106,16 @@ impl<'a> Caller<'a> {
         first: Permit,
         traceparent: Option<&'a str>,
     ) -> Self {
-        Self { http, gate, version: first.version(), first: Some(first), traceparent }
+        let version = first.version();
+        Self { http, gate, version, first: Some(first), traceparent, acting: None }
+    }
+
+    /// The same caller in the name of somebody on the platform, if their address is known.
+    #[must_use]
+    pub fn acting_for(self, actor: Option<&Actor>) -> Self {
+        let ours = actor.filter(|actor| actor.side == Side::Platform);
+        let email = ours.and_then(|actor| actor.email.as_deref());
+        Self { acting: email.and_then(|email| HeaderValue::from_str(email).ok()), ..self }
     }
 
     /// Makes a call; `read` finds what was asked for in the answer.
@@ -112,20 +124,27 @@ impl<'a> Caller<'a> {
         request: Request,
         read: impl FnOnce(&Json) -> Option<T>,
     ) -> Result<Answer<T>, Trouble> {
-        let permit = match self.first.take() {
-            Some(permit) => permit,
-            None => self.gate.pass_again(self.version).await?,
-        };
-        let account = permit.spend();
-        let (sent, began) = (clock::now(), Instant::now());
-        let exchanged = self.exchange(&account, &request).await;
-        let received = clock::now();
-        metrics::histogram!("tandem_call_seconds").record(began.elapsed());
-        let value = exchanged.value().and_then(|json| read(&json));
-        self.tell_gate(&exchanged, value.is_some());
-        match value {
-            Some(value) => Ok(Answer { sent, received, value }),
-            None => Err(Trouble::Failed(Box::new(exchanged.failure(request)))),
+        loop {
+            let permit = match self.first.take() {
+                Some(permit) => permit,
+                None => self.gate.pass_again(self.version).await?,
+            };
+            let account = permit.spend();
+            let (sent, began) = (clock::now(), Instant::now());
+            let exchanged = self.exchange(&account, &request).await;
+            let received = clock::now();
+            metrics::histogram!("tandem_call_seconds").record(began.elapsed());
+            if self.acting.is_some() && exchanged.is_for_stranger() {
+                tracing::info!("the acting person is not known over there; going on without");
+                self.acting = None;
+                continue;
+            }
+            let value = exchanged.value().and_then(|json| read(&json));
+            self.tell_gate(&exchanged, value.is_some());
+            return match value {
+                Some(value) => Ok(Answer { sent, received, value }),
+                None => Err(Trouble::Failed(Box::new(exchanged.failure(request)))),
+            };
         }
     }
 
@@ -140,6 +159,10 @@ impl<'a> Caller<'a> {
             .request(method, account.address(&request.path))
             .headers(account.headers().clone())
             .query(&request.query);
+        if let Some(acting) = &self.acting {
+            // Replaces the integration's own user.
+            outgoing = outgoing.headers(HeaderMap::from_iter([(FROM, acting.clone())]));
+        }
         let traceparent = trace::traceparent();
         if let Some(traceparent) = traceparent.as_deref().or(self.traceparent) {
             outgoing = outgoing.header(trace::TRACEPARENT, traceparent);
@@ -180,7 +203,7 @@ impl<'a> Caller<'a> {
                 tracing::info!(told_s = told.map(|told| told.as_secs()), "too many calls; waiting");
                 self.gate.refused(told);
             }
-            Some(Class::Unwelcome) => {
+            Some(Class::Unwelcome | Class::Stranger) => {
                 if self.gate.shut(self.version) {
                     let status = exchanged.status();
                     tracing::error!(status, "calls are turned away; paused until reconfigured");
@@ -228,6 +251,10 @@ impl Exchange {
             Self::Answered { status: 200..=299, body, .. } => serde_json::from_slice(body).ok(),
             _ => None,
         }
+    }
+
+    fn is_for_stranger(&self) -> bool {
+        self.value().is_none() && refusal::sort(self.ending()) == Class::Stranger
     }
 
     fn ending(&self) -> Ending<'_> {

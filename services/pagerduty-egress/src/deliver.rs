@@ -44,7 +44,8 @@ impl Delivery {
     /// Carries a piece of work out and reports; `None` when all of that is done.
     pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
         let mut caller =
-            Caller::new(&self.http, &self.gate, permit, job.work.traceparent.as_deref());
+            Caller::new(&self.http, &self.gate, permit, job.work.traceparent.as_deref())
+                .acting_for(job.work.task.actor());
         let carried = match &job.work.task {
             Task::State(desired) => settle::state(&mut caller, desired).await,
             Task::Act(act) => {
@@ -74,7 +75,7 @@ impl Delivery {
         match failure.class {
             Class::Refused => None,
             // The gate keeps it until calls are welcome again.
-            Class::Throttled | Class::Unwelcome => {
+            Class::Throttled | Class::Unwelcome | Class::Stranger => {
                 Some(Again { due: now, failed: false, uncertain })
             }
             Class::Unreached

@@ -5,6 +5,7 @@ use tandem_bus::{consume::Taken, subjects};
 use tandem_connectors::pagerduty;
 use tandem_domain::{
     id::{Connector, IntegrationId, LinkId},
+    incident::Actor,
     outbound::{Act, Desired},
 };
 
@@ -15,6 +16,16 @@ pub enum Task {
     State(Desired),
     /// Something is to be done once.
     Act(Act),
+}
+
+impl Task {
+    /// Who caused it, as far as is known.
+    pub const fn actor(&self) -> Option<&Actor> {
+        match self {
+            Self::State(desired) => desired.actor.as_ref(),
+            Self::Act(act) => Some(&act.actor),
+        }
+    }
 }
 
 /// A task and where it came from.

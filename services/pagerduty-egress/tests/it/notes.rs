@@ -1,8 +1,12 @@
 //! Notes: each once, whatever becomes of an answer or of a copy of the egress.
 
 use serde_json::Value as Json;
-use tandem_domain::event::Outcome;
-use tandem_pagerduty_sim::{Applied, Effect};
+use tandem_domain::{
+    event::Outcome,
+    incident::{Actor, Side},
+    outbound::Act,
+};
+use tandem_pagerduty_sim::{Applied, BOT_EMAIL, Effect};
 
 use crate::stage::{SETTLING, Stage, between, eventually, note, note_id};
 
@@ -76,5 +80,20 @@ async fn a_copy_killed_while_adding_a_note_leaves_one() {
     let (_, foreign) = noted(&stage).await;
     let [only] = notes(&stage).try_into().unwrap();
     assert_eq!(only["id"], foreign);
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_added_in_its_authors_name_where_that_is_known_over_there() {
+    let stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    for (id, email) in [(11, "dana.whitlock@example.com"), (12, "nobody@example.com")] {
+        let by = Actor { email: Some(email.to_owned()), ..Actor::unnamed(Side::Platform) };
+        stage.act(&Act { actor: by, ..note(1, id, &record, email) }).await;
+        noted(&stage).await;
+    }
+    let from: Vec<_> = stage.pagerduty.calls(0).into_iter().filter_map(|call| call.from).collect();
+    assert_eq!(from, ["dana.whitlock@example.com", "nobody@example.com", BOT_EMAIL]);
+    assert_eq!(notes(&stage).len(), 2);
     stage.at_rest().await;
 }

@@ -14,6 +14,8 @@ const REASON_MAX: usize = 500;
 const ALREADY_RESOLVED: u64 = 1001;
 /// The code of "Incident Already Acknowledged".
 const ALREADY_ACKNOWLEDGED: u64 = 1002;
+/// "Requester User Not Found", "Requester not authorized" and "Malformed From header".
+const STRANGERS: [u64; 3] = [1008, 1018, 1028];
 /// The code of "Arguments Caused Error", which a second open record with one key is refused with.
 const ARGUMENTS: u64 = 2002;
 
@@ -48,6 +50,9 @@ pub enum Class {
     Throttled,
     /// The key or the address is no good: no call will do better until the configuration changes.
     Unwelcome,
+    /// The person it was made for is not known over there, or may not do it; nothing was done. It
+    /// can be made in the name of the integration's own user.
+    Stranger,
     /// The record has the wanted status already; read it again.
     AlreadySo,
     /// There is an open record with this key; look it up.
@@ -64,6 +69,7 @@ impl Class {
             Self::Unreached
             | Self::Throttled
             | Self::Unwelcome
+            | Self::Stranger
             | Self::AlreadySo
             | Self::Duplicate
             | Self::Refused => false,
@@ -78,6 +84,7 @@ impl Class {
             Self::Troubled => "troubled",
             Self::Throttled => "throttled",
             Self::Unwelcome => "unwelcome",
+            Self::Stranger => "stranger",
             Self::AlreadySo => "already_so",
             Self::Duplicate => "duplicate",
             Self::Refused => "refused",
@@ -95,6 +102,7 @@ pub fn sort(ending: Ending<'_>) -> Class {
     match (status, Problem::read(body).code) {
         (429, _) => Class::Throttled,
         (408 | 500.., _) => Class::Troubled,
+        (400..=499, Some(code)) if STRANGERS.contains(&code) => Class::Stranger,
         // Redirects are not followed: they would carry the key elsewhere. The address is wrong.
         (401 | 403 | 300..=399, _) => Class::Unwelcome,
         (400..=499, Some(ALREADY_RESOLVED | ALREADY_ACKNOWLEDGED)) => Class::AlreadySo,
@@ -227,6 +235,7 @@ mod tests {
         let key = "Open incident with matching dedup key already exists on this service";
         assert_eq!(class(2002, &format!("[{key:?}]")), Class::Duplicate);
         assert_eq!(class(2002, &format!("{key:?}")), Class::Duplicate);
+        assert_eq!(class(1008, "[]"), Class::Stranger);
         assert_eq!(class(2002, r#"["Incidents cannot be merged"]"#), Class::Refused);
         assert_eq!(class(2001, r#"["Title cannot be empty."]"#), Class::Refused);
     }
