@@ -105,11 +105,6 @@ impl Daemon {
         Self { recipe, child: None, log_from: 0 }
     }
 
-    /// Changes the arguments it is started with the next time.
-    pub fn set_args(&mut self, args: Vec<OsString>) {
-        self.recipe.args = args;
-    }
-
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.recipe.name

@@ -67,11 +67,6 @@ impl Service {
         Self { daemon, ready_url: options.ready_url, within }
     }
 
-    /// Changes the arguments it is started with the next time.
-    pub fn set_args(&mut self, args: Vec<String>) {
-        self.daemon.set_args(args.into_iter().map(Into::into).collect());
-    }
-
     /// What it is called.
     pub fn name(&self) -> &str {
         self.daemon.name()

@@ -5,10 +5,11 @@
 //! before what they depend on.
 
 pub(crate) mod configure;
-mod layout;
+pub(crate) mod layout;
 mod secrets;
 pub(crate) mod start;
 pub(crate) mod state;
+mod subscription;
 mod supervise;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tandem_dev::pids::Identity;
 use tandem_dev::{bins, http, workspace};
 
@@ -67,6 +67,51 @@ impl Checkout {
     }
 }
 
+/// Both sides, as a user sees and moves them.
+impl Checkout {
+    fn pagerduty(&self, path: &str) -> anyhow::Result<String> {
+        let state = self.state()?;
+        let address = state.pointer("/addresses/pagerduty").and_then(Value::as_str);
+        Ok(format!("{}/_sim/{path}", address.unwrap_or_default()))
+    }
+
+    /// A list that the simulator shows.
+    fn listed(&self, name: &str) -> anyhow::Result<Vec<Value>> {
+        let answer: Value = serde_json::from_str(&http::get(&self.pagerduty(name)?)?.body)?;
+        Ok(answer.get(name).and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// Lets a person trigger an incident; gives its id here once it has arrived and the simulator has saved it.
+    fn trigger(&self, title: &str) -> anyhow::Result<String> {
+        let act = json!({ "action": "trigger", "title": title }).to_string();
+        http::request("POST", &self.pagerduty("act")?, &[], &act)?;
+        let saved = self.0.path().join(".dev/simulator.json");
+        eventually("the incident is saved", || {
+            fs::read_to_string(&saved).is_ok_and(|saved| saved.contains(title))
+        });
+        let mut id = None;
+        eventually("the incident arrives", || {
+            let list = self.dev(&["im", "--output", "json", "incident", "list"]);
+            let list: Vec<Value> =
+                serde_json::from_str(&list.unwrap_or_default()).unwrap_or_default();
+            let found = list.iter().find(|it| it.get("title").is_some_and(|it| it == title));
+            id = found.and_then(|it| Some(it.get("id")?.as_str()?.to_owned()));
+            id.is_some()
+        });
+        id.ok_or_else(|| anyhow::anyhow!("it has no id"))
+    }
+
+    /// Renames an incident here, and waits until the simulator has heard of it.
+    fn rename(&self, id: &str, title: &str) -> Result<(), String> {
+        self.dev(&["im", "incident", "update", id, "--title", title])?;
+        let renamed = |it: &Value| it.get("title").is_some_and(|it| it == title);
+        eventually("the new title reaches the simulator", || {
+            self.listed("incidents").is_ok_and(|list| list.iter().any(renamed))
+        });
+        Ok(())
+    }
+}
+
 impl Drop for Checkout {
     fn drop(&mut self) {
         self.dev(&["down"]).ok();
@@ -113,6 +158,16 @@ fn what_is_up_can_be_used_killed_and_stopped_and_keeps_its_data() {
         checkout.process("tandem-reconciler").is_ok_and(|now| now != killed && now.is_alive())
     });
 
+    // So does the simulator, with its records.
+    let incident = checkout.trigger("Disk full").unwrap();
+    let killed = checkout.process("pagerduty-sim").unwrap();
+    killed.signal(rustix::process::Signal::KILL).unwrap();
+    eventually("the simulator runs again", || {
+        checkout.process("pagerduty-sim").is_ok_and(|now| now != killed && now.is_alive())
+    });
+    checkout.rename(&incident, "Disk full again").unwrap();
+    assert_eq!(checkout.listed("subscriptions").unwrap().len(), 1);
+
     // Stopped, nothing is left.
     let processes = checkout.processes().unwrap();
     assert_eq!(processes.len(), 7, "{processes:?}");
@@ -124,6 +179,10 @@ fn what_is_up_can_be_used_killed_and_stopped_and_keeps_its_data() {
     checkout.dev(&["up", "--built", "--detach"]).unwrap();
     let found: Value = serde_json::from_str(&checkout.dev(&get).unwrap()).unwrap();
     assert_eq!(found["id"], integration["id"]);
+    // So are the simulator's records, and the one subscription still brings its events.
+    checkout.rename(&incident, "Disk quite full").unwrap();
+    assert_eq!(checkout.listed("subscriptions").unwrap().len(), 1);
+    checkout.trigger("Disk on fire").unwrap();
 
     // A watcher that was killed leaves processes behind, which the next command cleans up.
     let watcher = checkout.state().unwrap()["supervisor"]["pid"].as_u64().unwrap();

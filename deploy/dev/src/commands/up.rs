@@ -15,6 +15,7 @@ use tandem_dev::{Progress, bins, workspace};
 use super::steps::{self, Signals};
 use super::told;
 use crate::stack::Stack;
+use crate::stack::layout::SIMULATOR_FILE;
 use crate::stack::start::Start;
 use crate::stack::state::{self, Hold};
 
@@ -88,7 +89,8 @@ fn already_running(root: &Path) -> anyhow::Result<()> {
 /// Removes what earlier runs have left, but not what was installed.
 fn forget_data(root: &Path) -> anyhow::Result<()> {
     let dev = workspace::dev_dir(root);
-    for name in ["nats", "postgres", "log", "master.key", "postgres.password"] {
+    let data = ["nats", "postgres", "log", "master.key", "postgres.password", SIMULATOR_FILE];
+    for name in data {
         let path = dev.join(name);
         let removed =
             if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -1,26 +1,27 @@
 //! Configures the integration `sim-pd` between the services and the simulated PagerDuty, as a user would.
 //!
-//! It goes through `im` and through the simulator's own REST API. It may be repeated: the integration is made when it is
-//! missing, and the webhook subscription is made anew each time, since the simulator forgets it when it ends. Secrets go
-//! through standard input, never through arguments.
+//! It goes through `im` and through the simulator's own REST API. It may be repeated: the integration and the webhook
+//! subscription are made when they are missing, and what earlier runs have made is used again. Secrets go through standard
+//! input, never through arguments.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
-use serde_json::{Value, json};
-use tandem_dev::{bins, http};
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tandem_dev::bins;
 
 use super::state::Addresses;
+use super::subscription;
 
 /// The organisation everything local belongs to.
 pub(crate) const ORG: &str = "demo";
 /// The handle of the integration.
 pub(crate) const HANDLE: &str = "sim-pd";
 /// The key that the simulator accepts for its bot user.
-const TOKEN: &str = "u+sim-user-token-001";
+pub(super) const TOKEN: &str = "u+sim-user-token-001";
 /// The bot user.
-const FROM: &str = "incidents-sync@example.com";
+pub(super) const FROM: &str = "incidents-sync@example.com";
 /// What is said about the integration when it is made.
 const NEW: [&str; 10] = [
     "--name",
@@ -46,35 +47,11 @@ pub(crate) fn run(addresses: &Addresses) -> anyhow::Result<()> {
     let words = [&["integration", "configure"], words].concat();
     let integration = im.give(&words, &base_url, TOKEN)?;
     let id = integration.get("id").and_then(Value::as_str).context("im told no id")?;
-    let secret = subscribe(addresses, id)?;
-    im.give(&["integration", "configure", HANDLE, "--signing-secret-file", "-"], &[], &secret)?;
+    let known = integration.get("signing_secrets").and_then(Value::as_u64).unwrap_or(0);
+    if let Some(secret) = subscription::ensure(addresses, id, known > 0)? {
+        im.give(&["integration", "configure", HANDLE, "--signing-secret-file", "-"], &[], &secret)?;
+    }
     map_service(&im)
-}
-
-/// Subscribes the ingress to the simulator's webhooks; returns the secret they are signed with.
-fn subscribe(addresses: &Addresses, integration: &str) -> anyhow::Result<String> {
-    let url = format!("{}/api/v1/webhooks/{integration}", addresses.http);
-    let body = json!({ "webhook_subscription": {
-        "type": "webhook_subscription",
-        "delivery_method": { "type": "http_delivery_method", "url": url, "custom_headers": [] },
-        "description": "Tandem",
-        "events": EVENTS,
-        "filter": { "type": "account_reference" },
-    } });
-    let headers = [("authorization", format!("Token token={TOKEN}")), ("from", FROM.to_owned())];
-    let headers: Vec<(&str, &str)> =
-        headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let target = format!("{}/webhook_subscriptions", addresses.pagerduty);
-    let response = http::request("POST", &target, &headers, &body.to_string())?;
-    ensure!(
-        response.is_success(),
-        "the simulator refused the subscription with {}: {}",
-        response.status,
-        response.body
-    );
-    let answer: Value = serde_json::from_str(&response.body)?;
-    let secret = answer.pointer("/webhook_subscription/delivery_method/secret");
-    Ok(secret.and_then(Value::as_str).context("the simulator told no secret")?.to_owned())
 }
 
 fn map_service(im: &Im<'_>) -> anyhow::Result<()> {
@@ -92,27 +69,6 @@ fn map_service(im: &Im<'_>) -> anyhow::Result<()> {
 pub(crate) const SERVICE: &str = "P123ABC";
 /// See [`SERVICE`].
 pub(crate) const INCIDENT_TYPE: &str = "infrastructure";
-
-/// Every event the simulator can tell.
-const EVENTS: [&str; 17] = [
-    "incident.acknowledged",
-    "incident.annotated",
-    "incident.conference_bridge.updated",
-    "incident.custom_field_values.updated",
-    "incident.delegated",
-    "incident.escalated",
-    "incident.priority_updated",
-    "incident.incident_type.changed",
-    "incident.reassigned",
-    "incident.reopened",
-    "incident.resolved",
-    "incident.responder.added",
-    "incident.responder.replied",
-    "incident.service_updated",
-    "incident.status_update_published",
-    "incident.triggered",
-    "incident.unacknowledged",
-];
 
 /// The command line client, pointed at the local admin.
 pub(crate) struct Im<'a> {

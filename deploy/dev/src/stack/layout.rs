@@ -106,7 +106,7 @@ impl Layout<'_> {
         ServiceOptions {
             name: "pagerduty-sim".to_owned(),
             program,
-            args: simulator_args(&host(self.ports.simulator)),
+            args: simulator_args(self.dev, &host(self.ports.simulator)),
             log: log_file(self.dev, "pagerduty-sim"),
             ready_url: Some(format!("{}/_sim/state", http(self.ports.simulator))),
             own_group: true,
@@ -144,14 +144,19 @@ impl Layout<'_> {
     }
 }
 
+/// The file in which the simulator keeps its account.
+pub(crate) const SIMULATOR_FILE: &str = "simulator.json";
+
 /// The simulator's arguments.
 ///
-/// It forgets its records when it ends and names new ones from its seed, while we remember the old ones: with the same
-/// seed a new record would be taken for an old one.
-pub(super) fn simulator_args(listen: &str) -> Vec<String> {
+/// It keeps its records as we keep the links to them. The seed only counts where there is no account yet, and differs each
+/// time: whoever remembers records of an account that was thrown away would take new ones for those.
+fn simulator_args(dev: &Path, listen: &str) -> Vec<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seed = now.as_secs().to_string();
-    ["serve", "--listen", listen, "--seed", &seed].map(str::to_owned).to_vec()
+    let (seed, file) = (now.as_secs().to_string(), dev.join(SIMULATOR_FILE).display().to_string());
+    ["serve", "--listen", listen, "--state-file", &file, "--seed", &seed]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// The log file of a process.

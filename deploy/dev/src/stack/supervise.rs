@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tandem_dev::{Nats, Postgres, Service};
 
-use super::layout::simulator_args;
 use super::state::{self, Process};
 use super::{Stack, configure};
 use crate::commands::steps::{self, Signals};
@@ -94,8 +93,6 @@ impl Stack {
 
     /// Starts the first part again that has ended, what others depend on first; says which it was.
     fn restart_one(&mut self) -> anyhow::Result<Option<String>> {
-        let listen = self.state.addresses.pagerduty.trim_start_matches("http://");
-        self.simulator.set_args(simulator_args(listen));
         let base: [&mut dyn Part; 2] = [&mut self.nats, &mut self.postgres];
         let services = self.services.iter_mut().map(|service| -> &mut dyn Part { service });
         // Last, because configuring it again takes the services.
@@ -111,7 +108,7 @@ impl Stack {
         self.state.processes.extend(Process::of(&name, id));
         state::save(&self.root, &self.state)?;
         if name == self.simulator.name() {
-            // It has forgotten everything, the subscription included.
+            // It may have forgotten its last second, and the subscription was made in that.
             configure::run(&self.state.addresses)?;
         }
         Ok(Some(name))
