@@ -7,11 +7,12 @@
 
 use std::{
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use opentelemetry::KeyValue;
@@ -36,6 +37,7 @@ pub(crate) struct Senders {
     pub(crate) traces: SdkTracerProvider,
     /// Sends metrics, if they go anywhere.
     pub(crate) metrics: Option<SdkMeterProvider>,
+    given_up: Arc<AtomicBool>,
 }
 
 impl Senders {
@@ -45,39 +47,48 @@ impl Senders {
         settings: &Otlp,
     ) -> Result<Self, ExporterBuildError> {
         let resource = resource(service, settings.service_name());
+        let given_up = Arc::<AtomicBool>::default();
         let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
         if let Some(endpoint) = settings.traces() {
             let to = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
-            traces =
-                traces.with_batch_exporter(Watched::new("traces", secured(to, endpoint).build()?));
+            let to = secured(to, endpoint).build()?;
+            traces = traces.with_batch_exporter(Watched::new("traces", to, &given_up));
         }
         let metrics = match settings.metrics() {
             None => None,
             Some(endpoint) => {
                 let to = MetricExporter::builder().with_tonic().with_endpoint(endpoint);
-                let to = Watched::new("metrics", secured(to, endpoint).build()?);
-                let metrics = SdkMeterProvider::builder().with_periodic_exporter(to);
-                Some(metrics.with_resource(resource).build())
+                let to = secured(to, endpoint).build()?;
+                let metrics = SdkMeterProvider::builder().with_resource(resource);
+                let to = Watched::new("metrics", to, &given_up);
+                Some(metrics.with_periodic_exporter(to).build())
             }
         };
-        Ok(Self { traces: traces.build(), metrics })
+        Ok(Self { traces: traces.build(), metrics, given_up })
     }
 
     /// Sends what is left and ends, or leaves it when that takes longer than `within`.
     pub(crate) fn finish(self, within: Duration) {
-        let (done, all) = mpsc::channel();
+        let Self { traces, metrics, given_up } = self;
+        let (done, ended) = mpsc::channel();
         let metrics_done = done.clone();
         // A thread each, left behind if need be: the SDK's own time-outs are not all kept.
-        thread::spawn(move || done.send(self.traces.shutdown_with_timeout(within)));
+        thread::spawn(move || done.send(traces.shutdown_with_timeout(within)));
         thread::spawn(move || {
-            metrics_done.send(self.metrics.map_or(Ok(()), |metrics| metrics.shutdown()))
+            metrics_done.send(metrics.map_or(Ok(()), |metrics| metrics.shutdown()))
         });
-        let deadline = std::time::Instant::now() + within;
+        let deadline = Instant::now() + within;
         for _ in 0..2 {
-            match all.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match ended.recv_timeout(left) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::debug!(%error, "the last telemetry could not be sent"),
-                Err(_) => tracing::debug!("the last telemetry took too long to send"),
+                Err(_) => {
+                    // Whatever these attempts still come to says nothing of the collector.
+                    given_up.store(true, Relaxed);
+                    tracing::warn!("the last telemetry was not taken in time and is lost");
+                    return;
+                }
             }
         }
     }
@@ -113,20 +124,24 @@ struct Watched<E> {
     signal: &'static str,
     exporter: E,
     away: AtomicBool,
+    given_up: Arc<AtomicBool>,
 }
 
 impl<E> Watched<E> {
-    fn new(signal: &'static str, exporter: E) -> Self {
-        Self { signal, exporter, away: AtomicBool::new(false) }
+    fn new(signal: &'static str, exporter: E, given_up: &Arc<AtomicBool>) -> Self {
+        Self { signal, exporter, away: AtomicBool::new(false), given_up: Arc::clone(given_up) }
     }
 
     fn told(&self, sent: OTelSdkResult) -> OTelSdkResult {
+        if self.given_up.load(Relaxed) {
+            return sent;
+        }
         let was_away = self.away.swap(sent.is_err(), Relaxed);
         match &sent {
             Err(error) if !was_away => tracing::warn!(
                 signal = self.signal,
                 %error,
-                "telemetry cannot be sent; what is left out until it can is not repeated"
+                "telemetry cannot be sent and is dropped until it can"
             ),
             Ok(()) if was_away => {
                 tracing::info!(signal = self.signal, "telemetry can be sent again");

@@ -1,9 +1,6 @@
 //! What leaves for a collector, and what happens when there is none.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::sync::Mutex;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use opentelemetry::{metrics::MeterProvider as _, trace::TracerProvider as _};
@@ -171,7 +168,7 @@ fn that_a_collector_is_away_is_said_once_and_that_it_is_back_once() {
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     let away = || Err(OTelSdkError::InternalFailure("nobody there".to_owned()));
-    let exporter = Watched::new("traces", ());
+    let exporter = Watched::new("traces", (), &Arc::default());
     tracing::subscriber::with_default(subscriber, || {
         for sent in [Ok(()), away(), away(), away(), Ok(()), Ok(()), away()] {
             drop(exporter.told(sent));
