@@ -82,3 +82,27 @@ async fn pagerduty_refusing_for_a_while_ends_with_one_write_per_link() {
     let puts = calls.iter().filter(|call| call.method == "PUT" && call.status == 200).count();
     assert_eq!(puts, 1, "what was overtaken is not sent");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lost_its_disk_loses_no_desired_state() {
+    let mut stack = Stack::start().await;
+    tokio::task::block_in_place(|| stack.egress.stop()).unwrap();
+    let words = ["incident", "create", "--title", "only in Postgres", "--type", "infrastructure"];
+    stack.im.json(&words).await.unwrap();
+    eventually("it is published", Duration::from_secs(5), || async {
+        match stack.count("select count(*) from desired where published = version").await {
+            1 => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    stack.wipe_nats();
+    tokio::task::block_in_place(|| stack.egress.resume()).unwrap();
+    eventually("it is created over there", Duration::from_secs(20), || async {
+        let all = stack.pagerduty.incidents();
+        if titled(&all, "only in Postgres") == 1 { Ok(()) } else { Err(all) }
+    })
+    .await;
+    stack.at_rest().await;
+    assert_eq!(titled(&stack.pagerduty.incidents(), "only in Postgres"), 1);
+}

@@ -262,6 +262,19 @@ impl Stack {
         assert_eq!(dead, 0, "dead letters");
     }
 
+    /// Stops the broker, takes its disk away, and starts it again.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub fn wipe_nats(&mut self) {
+        tokio::task::block_in_place(|| {
+            self.nats.stop().expect("it stops");
+            let stored = self.dir.path().join("nats").join("jetstream");
+            std::fs::remove_dir_all(&stored).expect("it has stored something");
+            self.nats.resume().expect("it comes back");
+        });
+    }
+
     /// How many messages are on their way or not acknowledged.
     async fn waiting(&self) -> Result<u64, String> {
         let client = async_nats::connect(self.nats.url()).await.map_err(|e| e.to_string())?;
@@ -349,6 +362,8 @@ impl Ground {
                 ("TANDEM_REQUEST_TIMEOUT", "2".to_owned()),
                 ("TANDEM_MASTER_KEY_FILE", key.display().to_string()),
                 ("DATABASE_URL", self.database_url.clone()),
+                // A broker that lost its disk has no memory that would be in the way.
+                ("TANDEM_PUBLISH_AGAIN_AFTER", "2".to_owned()),
             ];
             let own = own.iter().map(|(name, value)| (*name, value.as_str()));
             let env = own.chain(more.iter().copied());

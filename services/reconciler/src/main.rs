@@ -1,6 +1,6 @@
 //! `tandem-reconciler`: boot order only.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tandem_bus::Bus;
@@ -34,7 +34,8 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     ops::serve(settings.ops_addr(), readiness, &stop).await?;
 
     let committed = Arc::new(Notify::new());
-    let relay = Relay::new(store.clone(), bus.clone(), Arc::clone(&committed));
+    let again_after = Duration::from_secs(settings.publish_again_after.into());
+    let relay = Relay::new(store.clone(), bus.clone(), Arc::clone(&committed), again_after);
     stop.spawn("relay", relay.run(stop.clone()));
     let applier = Applier::new(store, bus, committed);
     stop.spawn("apply", applier.run(stop.clone()));

@@ -10,7 +10,7 @@ use tandem_bus::{
     Bus,
     publish::{NotStored, Outgoing},
 };
-use tandem_runtime::{Stop, process::chain};
+use tandem_runtime::{Stop, clock, process::chain};
 use tandem_store::{Store, StoreError, desired, outbox};
 use tokio::sync::Notify;
 
@@ -27,6 +27,7 @@ pub struct Relay {
     store: Store,
     bus: Bus,
     committed: Arc<Notify>,
+    again_after: Duration,
 }
 
 /// Why a round did not publish everything it took.
@@ -41,9 +42,10 @@ enum Interrupted {
 }
 
 impl Relay {
-    /// Prepares a relay that is nudged through `committed`.
-    pub fn new(store: Store, bus: Bus, committed: Arc<Notify>) -> Self {
-        Self { store, bus, committed }
+    /// Prepares a relay that is nudged through `committed`, and publishes desired states again
+    /// that got no receipt for `again_after`.
+    pub fn new(store: Store, bus: Bus, committed: Arc<Notify>, again_after: Duration) -> Self {
+        Self { store, bus, committed, again_after }
     }
 
     /// Runs until it is time to stop.
@@ -71,8 +73,14 @@ impl Relay {
     }
 
     async fn publish_desired(&self) -> Result<usize, Interrupted> {
-        let mut transaction = self.store.begin().await?;
-        let waiting = desired::take(&mut transaction, ROUND_MAX).await?;
+        let (mut transaction, now) = (self.store.begin().await?, clock::now());
+        let mut waiting = desired::take(&mut transaction, ROUND_MAX).await?;
+        if waiting.is_empty()
+            && let Ok(before) = now.checked_sub(self.again_after)
+        {
+            waiting = desired::take_unanswered(&mut transaction, before, ROUND_MAX).await?;
+            metrics::counter!("tandem_published_again_total").increment(waiting.len() as u64);
+        }
         let message = |state: desired::Waiting| {
             let id = format!("{}-{}", state.link, state.version);
             let message = Outgoing::json(state.subject, id, &state.body)?;
@@ -80,7 +88,7 @@ impl Relay {
         };
         let messages = waiting.into_iter().map(message).collect::<Result<_, Interrupted>>()?;
         let (sent, failed) = self.publish(messages).await;
-        desired::mark_published(&mut transaction, &sent).await?;
+        desired::mark_published(&mut transaction, &sent, now).await?;
         Store::commit(transaction).await?;
         failed.map_or(Ok(sent.len()), Err)
     }

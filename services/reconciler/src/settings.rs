@@ -18,6 +18,10 @@ pub struct Settings {
     /// A file with the database URL instead
     #[arg(long, env = "DATABASE_URL_FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
+    /// After how many seconds without a receipt a desired state is published again, in case the
+    /// broker lost it; in vain below two minutes, while the broker still knows the first one
+    #[arg(long, env = "TANDEM_PUBLISH_AGAIN_AFTER", value_name = "SECONDS", default_value_t = 180)]
+    pub publish_again_after: u32,
     /// How many connections to Postgres to hold at most
     #[arg(long, env = "TANDEM_DATABASE_CONNECTIONS", default_value_t = 4)]
     pub connections: u32,

@@ -1,5 +1,7 @@
 //! What each link's external side should hold: one row per link, the newest version only.
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::{id::LinkId, outbound::Desired};
@@ -22,7 +24,7 @@ pub struct Addressed<'a> {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct Written<'a> {
     link: Uuid,
     subject: &'a str,
     version: i64,
@@ -30,10 +32,32 @@ struct Row<'a> {
     traceparent: Option<&'a str>,
 }
 
+#[derive(Debug)]
+struct Row {
+    link: Uuid,
+    subject: String,
+    version: i64,
+    body: serde_json::Value,
+    traceparent: Option<String>,
+}
+
+impl Row {
+    fn waiting(self) -> Result<Waiting, StoreError> {
+        let place = Place { table: "desired", row: self.link };
+        Ok(Waiting {
+            link: LinkId::from_uuid(self.link),
+            subject: self.subject,
+            version: place.count("version", self.version)?,
+            body: self.body,
+            traceparent: self.traceparent,
+        })
+    }
+}
+
 /// Writes desired states; of one link, the newest of the batch only.
 pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
     let row = |state: &Addressed<'_>| {
-        serde_json::to_value(Row {
+        serde_json::to_value(Written {
             link: state.desired.link.uuid(),
             subject: &state.subject,
             version: bigint(state.desired.version),
@@ -81,7 +105,8 @@ pub struct Waiting {
 /// Takes desired states that wait to be published and keeps other copies off them until the
 /// transaction ends, so that an older version can never overtake a newer one.
 pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"
         select link, subject, version, body, traceparent
         from desired
@@ -94,36 +119,57 @@ pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, S
     .fetch_all(conn)
     .await
     .map_err(StoreError::doing("taking desired states"))?;
-    rows.into_iter()
-        .map(|row| {
-            let place = Place { table: "desired", row: row.link };
-            Ok(Waiting {
-                link: LinkId::from_uuid(row.link),
-                subject: row.subject,
-                version: place.count("version", row.version)?,
-                body: row.body,
-                traceparent: row.traceparent,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Row::waiting).collect()
+}
+
+/// Takes desired states that were published before `before` and got no receipt since. The broker
+/// may have lost them; if it has not, the repeat is recognised by its version.
+pub async fn take_unanswered(
+    conn: &mut PgConnection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Waiting>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select desired.link, desired.subject, desired.version, desired.body, desired.traceparent
+        from links
+        join desired on desired.link = links.id
+        where
+            links.confirmed < links.version
+            and desired.version = links.version
+            and desired.published = desired.version
+            and desired.published_at < $1
+        limit $2
+        for update of desired skip locked
+        "#,
+        before.to_sqlx() as jiff_sqlx::Timestamp,
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("taking unanswered desired states"))?;
+    rows.into_iter().map(Row::waiting).collect()
 }
 
 /// Marks versions as published.
 pub async fn mark_published(
     conn: &mut PgConnection,
     published: &[(LinkId, u64)],
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     let links: Vec<Uuid> = published.iter().map(|(link, _)| link.uuid()).collect();
     let versions: Vec<i64> = published.iter().map(|(_, version)| bigint(*version)).collect();
     sqlx::query!(
         r#"
         update desired
-        set published = sent.version
+        set published = sent.version, published_at = $3
         from unnest($1::uuid[], $2::bigint[]) as sent (link, version)
         where desired.link = sent.link
         "#,
         &links,
-        &versions
+        &versions,
+        at.to_sqlx() as jiff_sqlx::Timestamp
     )
     .execute(conn)
     .await
