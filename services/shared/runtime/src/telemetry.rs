@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use opentelemetry::{metrics::MeterProvider as _, trace::TracerProvider as _};
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
+    EnvFilter, Layer,
     filter::{LevelFilter, ParseError},
     fmt::{MakeWriter, format::JsonFields},
-    layer::SubscriberExt,
+    layer::{self, SubscriberExt},
     util::SubscriberInitExt,
 };
 
@@ -82,10 +82,11 @@ pub fn start(service: &'static str, common: &Common) -> Result<Telemetry, Teleme
     Ok(Telemetry { senders })
 }
 
-/// What to log. The SDK repeats every failed attempt to send; those are told once elsewhere, and
-/// who wants to see them all says `opentelemetry=debug`.
+/// What to log. The SDK repeats every failed attempt to send and the NATS client every attempt to
+/// connect; both are told once elsewhere, and who wants to see them all says so:
+/// `opentelemetry=debug,async_nats=info`.
 fn filter(log: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(format!("opentelemetry=off,{log}"))
+    EnvFilter::try_new(format!("opentelemetry=off,async_nats=off,{log}"))
 }
 
 fn subscriber<W>(
@@ -107,10 +108,42 @@ where
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).boxed(),
         LogFormat::Text => lines.boxed(),
     };
-    // What is logged and what is traced are two questions: quieter logs must not cut a trace.
-    tracing_subscriber::registry()
-        .with(spans.with_filter(LevelFilter::INFO))
-        .with(lines.with_filter(filter))
+    tracing_subscriber::registry().with(Gate { filter }).with(spans).with(lines)
+}
+
+/// Lets events through as the log filter says, and spans from INFO on whatever it says: what is
+/// logged and what is traced are two questions, and quieter logs must not cut a trace.
+///
+/// One filter for all layers. Filters per layer lose the next event after each `enabled!` that one
+/// of them denied (they remember the denial for an event that never comes), and the SQL driver
+/// asks so around every statement.
+struct Gate {
+    filter: EnvFilter,
+}
+
+impl Gate {
+    fn traces(metadata: &Metadata<'_>) -> bool {
+        metadata.is_span() && *metadata.level() <= Level::INFO
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Gate {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if Self::traces(metadata) {
+            Interest::always()
+        } else {
+            Layer::<S>::register_callsite(&self.filter, metadata)
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, context: layer::Context<'_, S>) -> bool {
+        Self::traces(metadata) || self.filter.enabled(metadata, context)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let logged = Layer::<S>::max_level_hint(&self.filter)?;
+        Some(logged.max(LevelFilter::INFO))
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ fn work(senders: &Senders) {
         let span = tracing::info_span!("webhook", integration = "int_1");
         trace::adopt(&span, Some(CAME_IN));
         span.in_scope(|| tracing::info_span!("inner").in_scope(|| {}));
+        // Never entered, as work in a batch is.
+        let held = tracing::info_span!("held");
+        trace::adopt(&held, trace::traceparent_of(&span).as_deref());
+        assert!(trace::traceparent_of(&held).unwrap().starts_with(&CAME_IN[..36]));
     });
     let Some(metrics) = &senders.metrics else { return };
     let recorder = Both::new(PrometheusBuilder::new().build_recorder(), metrics.meter("test"));
@@ -56,6 +60,7 @@ async fn a_trace_that_came_in_goes_on_under_the_services_name() {
     let (_, inner) = named("inner");
     assert_eq!(inner.trace_id, webhook.trace_id);
     assert_eq!(inner.parent_span_id, webhook.span_id);
+    assert_eq!(named("held").1.parent_span_id, webhook.span_id);
     assert!(sender.contains(&("service.name".to_owned(), "tandem-test".to_owned())), "{sender:?}");
     assert!(sender.iter().any(|(key, id)| key == "service.instance.id" && id.len() == 32));
 }

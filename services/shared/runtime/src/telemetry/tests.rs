@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use tracing::{Level, Metadata, callsite::Callsite, metadata::Kind, subscriber::Interest};
 
 use super::*;
 use crate::trace;
@@ -107,4 +108,35 @@ fn what_the_sdk_says_of_each_attempt_is_shown_to_who_asks_for_it() {
     assert_eq!(logged("info", LogFormat::Json, fail), "");
     let asked = logged("info,opentelemetry=debug", LogFormat::Json, fail);
     assert!(asked.contains("an attempt failed"), "{asked}");
+}
+
+/// Asks whether a line would be written and writes none, as `log::log_enabled!` does.
+struct Asker;
+
+static ASKED: Metadata<'static> = tracing::metadata! {
+    name: "query", target: "sqlx::query", level: Level::DEBUG, fields: &[], callsite: &Asker,
+    kind: Kind::EVENT
+};
+
+impl Callsite for Asker {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        &ASKED
+    }
+}
+
+#[test]
+fn whoever_only_asks_takes_nobodys_line_nor_span() {
+    let ask = || tracing::dispatcher::get_default(|dispatch| dispatch.enabled(&ASKED));
+    let mut sent = None;
+    let lines = logged("info,tandem=debug", LogFormat::Json, || {
+        ask();
+        let span = tracing::info_span!("apply");
+        sent = trace::traceparent_of(&span);
+        ask();
+        tracing::info!("written");
+    });
+    assert!(sent.is_some(), "the span was lost");
+    assert!(lines.contains("written"), "the line was lost");
 }
