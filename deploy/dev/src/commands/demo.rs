@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return play(Scene::set(&running.addresses, &signals)?);
     };
     bins::build(&root)?;
-    let stack = up::start(&root, arguments.fresh, "info", &signals, hold)?;
+    let stack = up::start(&root, arguments.fresh, Scene::LOG, &signals, hold)?;
     let addresses = stack.state().addresses.clone();
     let played = Scene::set(&addresses, &signals).and_then(play);
     // Stopped in either case; what went wrong first is what is told.

@@ -1,13 +1,12 @@
-//! Reads the public feed off NATS.
+//! Reads what is published on NATS.
 //!
 //! The client protocol is a few lines of text, which is all that following one subject needs. The server's answer to a
-//! ping proves that the subscription stands, so no event after that is missed.
+//! ping proves that the subscription stands, so nothing published after that is missed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 
-use anyhow::{Context, bail};
-use serde_json::Value;
+use anyhow::{Context, bail, ensure};
 
 /// A subscription; it ends when dropped.
 pub(super) struct Feed {
@@ -21,17 +20,37 @@ impl Drop for Feed {
     }
 }
 
-/// Follows a subject; `see` gets every event, on a thread of its own.
+/// A message as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Message {
+    /// Where it was published.
+    pub(super) subject: String,
+    /// Its headers as they came, a line each; empty when it has none.
+    headers: String,
+    /// What it says.
+    pub(super) payload: Vec<u8>,
+}
+
+impl Message {
+    /// A header's value; empty when there is no such header.
+    pub(super) fn header(&self, name: &str) -> &str {
+        let mut headers = self.headers.lines().filter_map(|line| line.split_once(':'));
+        let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// Follows a subject; `see` gets every message, on a thread of its own.
 pub(super) fn follow(
     url: &str,
     subject: &str,
-    see: impl Fn(Value) + Send + 'static,
+    see: impl Fn(Message) + Send + 'static,
 ) -> anyhow::Result<Feed> {
     let address = url.strip_prefix("nats://").context("the address of NATS is none")?;
     let mut stream = TcpStream::connect(address).context("NATS does not answer")?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let options = r#"{"verbose":false,"pedantic":false,"name":"cargo dev demo"}"#;
+    let options = r#"{"verbose":false,"pedantic":false,"headers":true,"name":"cargo dev demo"}"#;
     write!(stream, "CONNECT {options}\r\nSUB {subject} 1\r\nPING\r\n")?;
     let mut line = String::new();
     while !line.starts_with("PONG") {
@@ -43,33 +62,43 @@ pub(super) fn follow(
     let feed = Feed { stream: stream.try_clone()? };
     std::thread::spawn(move || {
         // It ends with the connection, which is how it is stopped.
-        while let Ok(Some(payload)) = next(&mut reader, &mut stream) {
-            if let Ok(event) = serde_json::from_slice(&payload) {
-                see(event);
-            }
+        while let Ok(Some(message)) = next(&mut reader, &mut stream) {
+            see(message);
         }
     });
     Ok(feed)
 }
 
 /// Reads the next message; `None` at the end of the connection.
-fn next(reader: &mut impl BufRead, writer: &mut impl Write) -> anyhow::Result<Option<Vec<u8>>> {
+fn next(reader: &mut impl BufRead, writer: &mut impl Write) -> anyhow::Result<Option<Message>> {
     let mut line = String::new();
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
             return Ok(None);
         }
-        if line.starts_with("PING") {
-            writer.write_all(b"PONG\r\n")?;
-        }
-        if line.starts_with("MSG ") {
-            let length: usize = line.split_whitespace().last().context("no length")?.parse()?;
-            let mut payload = vec![0; length + 2];
-            reader.read_exact(&mut payload)?;
-            payload.truncate(length);
-            return Ok(Some(payload));
-        }
+        let mut words = line.split_whitespace();
+        let has_headers = match words.next() {
+            Some("MSG") => false,
+            Some("HMSG") => true,
+            Some("PING") => {
+                writer.write_all(b"PONG\r\n")?;
+                continue;
+            }
+            _ => continue,
+        };
+        let subject = words.next().context("no subject")?.to_owned();
+        let mut lengths = words.rev();
+        let mut length = || anyhow::Ok(lengths.next().context("no length")?.parse::<usize>()?);
+        let all = length()?;
+        let headers = if has_headers { length()? } else { 0 };
+        ensure!(headers <= all, "the headers are longer than the message");
+        let mut bytes = vec![0; all + 2];
+        reader.read_exact(&mut bytes)?;
+        bytes.truncate(all);
+        let payload = bytes.split_off(headers);
+        let headers = String::from_utf8_lossy(&bytes).into_owned();
+        return Ok(Some(Message { subject, headers, payload }));
     }
 }
 
@@ -82,9 +111,20 @@ mod tests {
         let mut input: &[u8] =
             b"INFO {}\r\nPING\r\nMSG a.b 1 5\r\nMSG x\r\nMSG a.b 1 r.t 2\r\nok\r\n";
         let mut output = Vec::new();
-        assert_eq!(next(&mut input, &mut output).unwrap().unwrap(), b"MSG x");
-        assert_eq!(next(&mut input, &mut output).unwrap().unwrap(), b"ok");
+        assert_eq!(next(&mut input, &mut output).unwrap().unwrap().payload, b"MSG x");
+        assert_eq!(next(&mut input, &mut output).unwrap().unwrap().payload, b"ok");
         assert_eq!(next(&mut input, &mut output).unwrap(), None);
         assert_eq!(output, b"PONG\r\n");
+    }
+
+    #[test]
+    fn headers_are_told_from_what_the_message_says() {
+        let mut input: &[u8] =
+            b"HMSG a.b 1 30 32\r\nNATS/1.0\r\nNats-Msg-Id: i.7\r\n\r\nok\r\nMSG c 1 2\r\nok\r\n";
+        let message = next(&mut input, &mut Vec::new()).unwrap().unwrap();
+        assert_eq!((&*message.subject, &*message.payload), ("a.b", &b"ok"[..]));
+        assert_eq!((message.header("nats-msg-id"), message.header("traceparent")), ("i.7", ""));
+        let message = next(&mut input, &mut Vec::new()).unwrap().unwrap();
+        assert_eq!((&*message.subject, message.header("Nats-Msg-Id")), ("c", ""));
     }
 }

@@ -1,15 +1,20 @@
 //! The stage: both sides, the witness, and the timeline that is printed as the story goes.
+//!
+//! Nothing that goes wrong ends the story early unless it cannot go on: it is noted, and told at the end.
 
+use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use serde_json::Value;
 
-use super::sides::{PagerDuty, Platform};
-use super::witness::{Seen, Witness};
+use super::feed::{self, Feed, Message};
+use super::sides::{PagerDuty, Platform, text};
+use super::witness::{Call, Seen, Witness};
 use crate::commands::steps::Signals;
 use crate::commands::told;
-use crate::stack::configure::ORG;
+use crate::stack::configure::{HANDLE, ORG};
 use crate::stack::state::Addresses;
 
 /// How long anything may take before it counts as not having happened.
@@ -22,8 +27,12 @@ pub(crate) struct Scene<'a> {
     pub(super) pagerduty: PagerDuty,
     pub(super) platform: Platform<'a>,
     pub(super) witness: Witness,
+    addresses: &'a Addresses,
     signals: &'a Signals,
     began: Instant,
+    chapters: Cell<usize>,
+    /// The calls that were waited for: method and path of each.
+    awaited: Vec<(String, String)>,
     wrongs: Vec<String>,
 }
 
@@ -35,6 +44,9 @@ pub(super) struct Act {
 }
 
 impl<'a> Scene<'a> {
+    /// What the services should log for a story: webhooks that were taken, too.
+    pub(crate) const LOG: &'static str = "info,tandem_ingress=debug";
+
     /// Sets the stage on a running stack.
     pub(crate) fn set(addresses: &'a Addresses, signals: &'a Signals) -> anyhow::Result<Self> {
         let pagerduty = PagerDuty::new(addresses);
@@ -44,10 +56,20 @@ impl<'a> Scene<'a> {
             pagerduty,
             platform,
             witness,
+            addresses,
             signals,
             began: Instant::now(),
+            chapters: Cell::new(0),
+            awaited: Vec::new(),
             wrongs: Vec::new(),
         })
+    }
+
+    /// Heads a chapter.
+    pub(super) fn chapter(&self, title: &str) -> anyhow::Result<()> {
+        let number = self.chapters.get() + 1;
+        self.chapters.set(number);
+        told::line(format_args!("\n━━ {number}. {title}"))
     }
 
     /// Announces what is about to be done, and takes the time.
@@ -74,8 +96,8 @@ impl<'a> Scene<'a> {
     /// Waits for a webhook to be accepted.
     pub(super) fn webhook(&mut self, act: Act, kind: &str, record: &str) -> anyhow::Result<()> {
         self.hop(act, &format!("webhook {kind} accepted by ingress"), |seen| {
-            matches!(seen, Seen::Delivery { event_type, record: about, outcome }
-                if event_type == kind && about == record && outcome == "delivered")
+            matches!(seen, Seen::Delivery(it)
+                if it.event_type == kind && it.record == record && it.outcome == "delivered")
         })
     }
 
@@ -90,10 +112,48 @@ impl<'a> Scene<'a> {
 
     /// Waits for a call that writes to reach PagerDuty.
     pub(super) fn call(&mut self, act: Act, method: &str, path: &str) -> anyhow::Result<()> {
+        self.awaited.push((method.to_owned(), path.to_owned()));
         self.hop(act, &format!("{method} {path} answered by PagerDuty"), |seen| {
-            matches!(seen, Seen::Call { method: used, path: on, status }
-                if used == method && on == path && (200..300).contains(status))
+            matches!(seen, Seen::Call(call)
+                if call.is_write() && call.method == method && call.path == path)
         })
+    }
+
+    /// The calls behind a mark that changed something in PagerDuty.
+    pub(super) fn writes(&self, mark: usize) -> Vec<Call> {
+        let seen = self.witness.since(mark).into_iter();
+        seen.filter_map(|(_, seen)| if let Seen::Call(call) = seen { Some(call) } else { None })
+            .filter(Call::is_write)
+            .collect()
+    }
+
+    /// The calls of the whole story that changed something although nobody waited for them.
+    pub(super) fn surplus(&self) -> Vec<Call> {
+        let mut awaited = self.awaited.clone();
+        let mut writes = self.writes(0);
+        writes.retain(|call| {
+            let found = awaited
+                .iter()
+                .position(|(method, path)| *method == call.method && *path == call.path);
+            found.map(|at| awaited.swap_remove(at)).is_none()
+        });
+        writes
+    }
+
+    /// Waits for a link that has both ends; returns the other one.
+    pub(super) fn linked(&self, key: &str, id: &str, other: &str) -> anyhow::Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let link = self.platform.link(HANDLE, key, id)?;
+            let end = link.as_ref().map(|link| text(link, other)).unwrap_or_default();
+            if !end.is_empty() {
+                return Ok(end.to_owned());
+            }
+            if Instant::now() >= deadline || self.signals.asked() {
+                bail!("{id} was not linked within {} s", PATIENCE.as_secs());
+            }
+            thread::sleep(POLL / 2);
+        }
     }
 
     /// Waits for a state that both can be asked for; what it never comes to is wrong.
@@ -135,9 +195,23 @@ impl<'a> Scene<'a> {
         self.signals.asked()
     }
 
+    /// How long the story has been going.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// An incident as the platform shows it.
     pub(super) fn incident(&self, id: &str) -> anyhow::Result<Value> {
         self.platform.incident(&["get", id])
+    }
+
+    /// Listens to what is published on NATS; `see` gets every message.
+    pub(super) fn listen(
+        &self,
+        subject: &str,
+        see: impl Fn(Message) + Send + 'static,
+    ) -> anyhow::Result<Feed> {
+        feed::follow(&self.addresses.nats, subject, see)
     }
 }
 

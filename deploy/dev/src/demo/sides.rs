@@ -49,6 +49,15 @@ impl PagerDuty {
         Ok(list(&answer, name))
     }
 
+    /// Has so many of the next webhooks lost for good.
+    pub(super) fn lose_next(&self, webhooks: u32) -> anyhow::Result<()> {
+        let knobs = json!({ "webhooks": { "drop_next": webhooks } });
+        let url = format!("{}/_sim/faults", self.url);
+        let response = http::request("PUT", &url, &[], &knobs.to_string())?;
+        ensure!(response.is_success(), "the simulator refused the knob: {}", response.body);
+        Ok(())
+    }
+
     /// How many webhooks are still on their way.
     pub(super) fn pending(&self) -> anyhow::Result<u64> {
         Ok(self.read("pending")?.get("pending").and_then(Value::as_u64).unwrap_or(0))
@@ -87,14 +96,20 @@ impl<'a> Platform<'a> {
         Ok(links.into_iter().find(|link| text(link, key) == id))
     }
 
-    /// How many notes of that text are on an incident's timeline.
-    pub(super) fn notes(&self, id: &str, content: &str) -> anyhow::Result<usize> {
+    /// How many incidents there are.
+    pub(super) fn count(&self) -> anyhow::Result<usize> {
+        let incidents = self.incident(&["list", "--limit", "1000000"])?;
+        Ok(incidents.as_array().map_or(0, Vec::len))
+    }
+
+    /// How many lines that hold a text are on an incident's timeline.
+    pub(super) fn lines(&self, id: &str, content: &str) -> anyhow::Result<usize> {
         let timeline = self.incident(&["timeline", id])?;
         Ok(count(timeline.as_array(), "text", content))
     }
 }
 
-/// How many notes of that text are on a record.
+/// How many notes that hold a text are on a record.
 pub(super) fn notes_on(record: &Value, content: &str) -> usize {
     count(record.get("notes").and_then(Value::as_array), "content", content)
 }
@@ -113,4 +128,9 @@ pub(super) fn assignee(record: &Value) -> (&str, &str) {
 /// A member that is a text; empty when it is missing or null.
 pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The name of a record's priority; empty when it has none.
+pub(super) fn priority(record: &Value) -> &str {
+    record.get("priority").map(|priority| text(priority, "summary")).unwrap_or_default()
 }

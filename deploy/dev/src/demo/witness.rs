@@ -1,7 +1,7 @@
 //! Sees what happens between the two sides, and when.
 //!
 //! The public feed is pushed to it; the simulator's journal is read every few milliseconds. Instants are those of
-//! seeing, on this machine's steady clock.
+//! seeing, on this machine's steady clock. Nothing seen is ever forgotten, so the whole story can be counted at its end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,11 +20,38 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
     /// A webhook reached its receiver, or did not.
-    Delivery { event_type: String, record: String, outcome: String },
+    Delivery(Delivery),
     /// A call reached PagerDuty.
-    Call { method: String, path: String, status: u64 },
+    Call(Call),
     /// The platform told the public.
     Event { kind: String, incident: String },
+}
+
+/// An attempt to deliver a webhook.
+#[derive(Debug, Clone)]
+pub(super) struct Delivery {
+    pub(super) event: String,
+    pub(super) event_type: String,
+    pub(super) record: String,
+    pub(super) outcome: String,
+}
+
+/// A call and its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) status: u64,
+    pub(super) body: Value,
+    pub(super) traceparent: String,
+}
+
+impl Call {
+    /// Says whether it changed an incident.
+    pub(super) fn is_write(&self) -> bool {
+        let succeeded = (200..300).contains(&self.status);
+        succeeded && self.method != "GET" && self.path.starts_with("/incidents")
+    }
 }
 
 /// Everything that has happened so far.
@@ -43,7 +70,8 @@ impl Witness {
         let log = Log::default();
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&log);
-        let feed = feed::follow(nats, &format!("incidents.v1.{org}.>"), move |event| {
+        let feed = feed::follow(nats, &format!("incidents.v1.{org}.>"), move |message| {
+            let Ok(event) = serde_json::from_slice(&message.payload) else { return };
             let kind = text(&event, "type").to_owned();
             let incident = text(&event, "subject").to_owned();
             note(&told, Seen::Event { kind, incident });
@@ -100,16 +128,26 @@ fn poll(pagerduty: &PagerDuty, since: (u64, u64), log: &Log, over: &AtomicBool) 
         // A simulator that is gone is noticed by whoever waits for what it should show.
         for call in pagerduty.journal("calls", calls).unwrap_or_default() {
             calls = seq(&call);
-            let status = call.get("status").and_then(Value::as_u64).unwrap_or(0);
-            let (method, path) = (text(&call, "method").to_owned(), text(&call, "path").to_owned());
-            note(log, Seen::Call { method, path, status });
+            let owned = |name| text(&call, name).to_owned();
+            let call = Call {
+                method: owned("method"),
+                path: owned("path"),
+                status: call.get("status").and_then(Value::as_u64).unwrap_or(0),
+                body: call.get("body").cloned().unwrap_or_default(),
+                traceparent: owned("traceparent"),
+            };
+            note(log, Seen::Call(call));
         }
         for delivery in pagerduty.journal("deliveries", deliveries).unwrap_or_default() {
             deliveries = seq(&delivery);
             let owned = |name| text(&delivery, name).to_owned();
-            let (event_type, record, outcome) =
-                (owned("event_type"), owned("incident"), owned("outcome"));
-            note(log, Seen::Delivery { event_type, record, outcome });
+            let delivery = Delivery {
+                event: owned("event_id"),
+                event_type: owned("event_type"),
+                record: owned("incident"),
+                outcome: owned("outcome"),
+            };
+            note(log, Seen::Delivery(delivery));
         }
         thread::sleep(POLL);
     }
