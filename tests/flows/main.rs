@@ -9,6 +9,7 @@
 
 mod crash;
 mod door;
+mod events;
 mod outage;
 mod story;
 mod surfaces;
