@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use opentelemetry::{metrics::MeterProvider as _, trace::TracerProvider as _};
 use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
+use tracing::{
+    Level, Metadata, Subscriber,
+    span::{Attributes, Id, Record},
+    subscriber::Interest,
+};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{LevelFilter, ParseError},
@@ -129,11 +133,9 @@ impl Gate {
 
 impl<S: Subscriber> Layer<S> for Gate {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if Self::traces(metadata) {
-            Interest::always()
-        } else {
-            Layer::<S>::register_callsite(&self.filter, metadata)
-        }
+        // Asked in any case: it takes down which spans its directives name.
+        let logged = Layer::<S>::register_callsite(&self.filter, metadata);
+        if Self::traces(metadata) { Interest::always() } else { logged }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, context: layer::Context<'_, S>) -> bool {
@@ -143,6 +145,28 @@ impl<S: Subscriber> Layer<S> for Gate {
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let logged = Layer::<S>::max_level_hint(&self.filter)?;
         Some(logged.max(LevelFilter::INFO))
+    }
+
+    // The rest is for directives that name a span, such as `[webhook{integration=int_1}]=debug`.
+
+    fn on_new_span(&self, span: &Attributes<'_>, id: &Id, context: layer::Context<'_, S>) {
+        Layer::<S>::on_new_span(&self.filter, span, id, context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: layer::Context<'_, S>) {
+        Layer::<S>::on_record(&self.filter, id, values, context);
+    }
+
+    fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {
+        Layer::<S>::on_enter(&self.filter, id, context);
+    }
+
+    fn on_exit(&self, id: &Id, context: layer::Context<'_, S>) {
+        Layer::<S>::on_exit(&self.filter, id, context);
+    }
+
+    fn on_close(&self, id: Id, context: layer::Context<'_, S>) {
+        Layer::<S>::on_close(&self.filter, id, context);
     }
 }
 

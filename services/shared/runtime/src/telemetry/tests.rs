@@ -140,3 +140,15 @@ fn whoever_only_asks_takes_nobodys_line_nor_span() {
     assert!(sent.is_some(), "the span was lost");
     assert!(lines.contains("written"), "the line was lost");
 }
+
+#[test]
+fn one_request_can_be_logged_in_more_detail_than_others() {
+    let lines = logged("warn,[webhook{integration=int_1}]=debug", LogFormat::Json, || {
+        for integration in ["int_1", "int_2"] {
+            let span = tracing::info_span!("webhook", integration);
+            span.in_scope(|| tracing::debug!("in detail"));
+        }
+    });
+    let [line] = json(&lines).try_into().unwrap();
+    assert_eq!(line["spans"][0]["integration"], "int_1");
+}
