@@ -18,10 +18,10 @@ use crate::{check, refusal::Refusal};
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        if error.is_passing() {
-            Self::Unavailable { what: "the database", source: Box::new(error) }
-        } else {
+        if error.is_poison() {
             Self::Broken { what: "the database refused", source: Box::new(error) }
+        } else {
+            Self::Unavailable { what: "the database", source: Box::new(error) }
         }
     }
 }

@@ -58,7 +58,9 @@ impl Identity {
         let at = i64::try_from(seconds).ok().zip(i32::try_from(nanos).ok());
         let at = at.and_then(|(seconds, nanos)| Timestamp::new(seconds, nanos).ok());
         let at = at.filter(|_| uuid.get_version_num() == 7).ok_or_else(refused)?;
-        Ok(Self { id: EditId::from_uuid(uuid), at, mint: Mint::new(at, uuid.as_bytes()) })
+        // What the id says of the time only names things; it must not decide who was later.
+        let mint = Mint::new(at, uuid.as_bytes());
+        Ok(Self { id: EditId::from_uuid(uuid), at: clock::now(), mint })
     }
 }
 

@@ -101,7 +101,8 @@ impl Applier {
         let mut work = Vec::with_capacity(taken.len());
         for taken in taken {
             match taken.json::<Event>() {
-                Ok(event) => work.push(Work::new(taken, event)),
+                Ok(event) if is_on(taken.subject(), &event) => work.push(Work::new(taken, event)),
+                Ok(_) => self.bury(&taken, "it is about something else than its subject").await,
                 Err(error) => self.bury(&taken, &format!("not an event: {error}")).await,
             }
         }
@@ -130,7 +131,7 @@ impl Applier {
     async fn apply_patiently(&self, work: &[Work], stop: &Stop) -> Result<(), StoreError> {
         loop {
             match self.apply(work).await {
-                Err(error) if error.is_passing() => {
+                Err(error) if !error.is_poison() => {
                     metrics::counter!("tandem_apply_waits_total").increment(1);
                     tracing::warn!(error = chain(&error), "waiting for postgres");
                     for one in work {
@@ -207,7 +208,7 @@ impl Applier {
             "cause": cause,
             "subject": taken.subject(),
             "sequence": taken.sequence,
-            "original": String::from_utf8_lossy(taken.body()),
+            "original": original(taken),
         });
         let id = format!("in-{}", taken.sequence);
         let letter = Outgoing::json(subjects::dead_in(integration), id, &body);
@@ -239,10 +240,29 @@ impl Work {
             sequence: taken.sequence,
             at: taken.stored_at,
             traceparent: trace::traceparent_of(&span),
-            reply_to: taken.reply_to().map(str::to_owned),
+            // Only inboxes: nobody else is to be spoken to in our name.
+            reply_to: taken.reply_to().filter(|to| to.starts_with("_INBOX.")).map(str::to_owned),
         };
         Self { taken, item, _span: span }
     }
+}
+
+/// Whether an event came on a subject it may come on: who may publish there was decided by it.
+fn is_on(subject: &str, event: &Event) -> bool {
+    let integration = |id: IntegrationId| subject.split('.').nth(3) == Some(&id.to_string());
+    match event {
+        Event::Observation(observation) => integration(observation.integration),
+        Event::Receipt(receipt) => integration(receipt.integration),
+        Event::Edit(edit) => subject == subjects::edited(&edit.org, edit.incident),
+    }
+}
+
+/// The most of a message that a dead letter keeps, in bytes.
+const KEPT: usize = 128 * 1024;
+
+fn original(taken: &Taken) -> String {
+    let body = taken.body();
+    String::from_utf8_lossy(body.get(..KEPT).unwrap_or(body)).into_owned()
 }
 
 fn arrival(item: &Item) -> inbox::Arrival {

@@ -51,11 +51,10 @@ impl Relay {
     /// Runs until it is time to stop.
     pub async fn run(self, stop: Stop) {
         while !stop.is_asked() {
-            let round = async {
-                let states = self.publish_desired().await?;
-                Ok::<_, Interrupted>(states + self.publish_outbox().await?)
-            };
-            let wait = match round.await {
+            // Neither half waits for what the other has trouble with.
+            let (states, messages) = (self.publish_desired().await, self.publish_outbox().await);
+            let round = states.and_then(|states| Ok(states + messages?));
+            let wait = match round {
                 Ok(0) => IDLE,
                 // There may be more.
                 Ok(_) => continue,
@@ -116,11 +115,20 @@ impl Relay {
         let mut sent = Vec::with_capacity(messages.len());
         let mut failed = None;
         let mut publishing = stream::iter(messages)
-            .map(|(key, message)| async move { (key, self.bus.publish(message).await) })
+            .map(|(key, message)| async move {
+                let subject = message.subject.clone();
+                (key, subject, self.bus.publish(message).await)
+            })
             .buffered(IN_FLIGHT);
-        while let Some((key, result)) = publishing.next().await {
+        while let Some((key, subject, result)) = publishing.next().await {
             match result {
                 Ok(_) => sent.push(key),
+                Err(error @ NotStored::TooLarge(_)) => {
+                    // It never will be smaller: what waits behind it must not wait for ever.
+                    tracing::error!(error = chain(&error), subject, "a message is given up");
+                    metrics::counter!("tandem_unpublishable_total").increment(1);
+                    sent.push(key);
+                }
                 Err(error) => failed = Some(error.into()),
             }
         }

@@ -40,6 +40,7 @@ fn stored(number: u128) -> Incident {
         rev: 1,
         at,
         by: Actor::unnamed(Side::Platform),
+        edited: None,
     };
     Incident {
         id: IncidentId::from_uuid(uuid::Uuid::from_u128(number)),

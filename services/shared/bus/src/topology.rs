@@ -42,6 +42,9 @@ pub fn streams() -> Vec<Config> {
     };
     vec![
         Config {
+            // What is dealt with is gone (Postgres has the inbox), so that `max_bytes` bounds what
+            // waits, and not what was.
+            retention: RetentionPolicy::WorkQueue,
             max_age: 7 * DAY,
             max_bytes: 512 * MIB,
             // A full disk must show as a refusal at the door, not as a loss at the other end.
@@ -55,7 +58,8 @@ pub fn streams() -> Vec<Config> {
             max_bytes: 256 * MIB,
             // A newer desired state replaces an older one that nobody took.
             max_messages_per_subject: 1,
-            discard: DiscardPolicy::Old,
+            // Only the limit per subject replaces; when the whole is full, nothing waiting is lost.
+            discard: DiscardPolicy::New,
             ..file(OUT, subjects::OUTBOUND)
         },
         Config {
@@ -66,7 +70,8 @@ pub fn streams() -> Vec<Config> {
         },
         Config {
             max_bytes: 128 * MIB,
-            discard: DiscardPolicy::New,
+            // Setting something aside must never hold up the work behind it.
+            discard: DiscardPolicy::Old,
             ..file(DLQ, subjects::DEAD_LETTERS)
         },
     ]

@@ -17,6 +17,8 @@ pub enum Rule {
     Created,
     /// Somebody set it on the platform.
     Edited,
+    /// A later edit was applied before this one.
+    Overtaken,
     /// Only the external side had moved since both last agreed.
     Taken,
     /// Both sides had moved; the later author won.
@@ -35,6 +37,7 @@ impl Rule {
         match self {
             Self::Created => "created",
             Self::Edited => "edited",
+            Self::Overtaken => "overtaken",
             Self::Taken => "taken",
             Self::LaterWins => "later_wins",
             Self::OwnerWins => "owner_wins",

@@ -63,6 +63,9 @@ pub struct Owned {
     pub at: Timestamp,
     /// Who set it.
     pub by: Actor,
+    /// When our stream had the edit that set it; edits take effect in that order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Timestamp>,
 }
 
 /// The platform's record of one incident.

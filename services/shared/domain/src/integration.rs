@@ -59,8 +59,23 @@ pub struct FieldRule {
     /// What a new record holds at first, whatever was asked for: nobody's edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<String>,
+    /// What writing the field does to others: exactly these transitions, when they follow a write
+    /// of ours, are nobody's edits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbs: Vec<Disturbance>,
     /// Among several integrations' claims on a field, the highest number wins.
     pub priority: u32,
+}
+
+/// A change of another field that the external side makes by itself when a field is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disturbance {
+    /// The other field.
+    pub field: Field,
+    /// What it held, in the external side's words.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
 }
 
 /// Which incidents belong to which of the external side's services.

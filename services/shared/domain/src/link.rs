@@ -45,8 +45,9 @@ pub enum Order {
     Unordered,
 }
 
-/// How far the two clocks are assumed to be apart at most, while it is not measured.
-pub const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_secs(1);
+/// How far the two clocks are assumed to be apart at most, while it is not measured. Generous: what
+/// lies closer together costs a read, what is ordered wrongly costs somebody's edit.
+pub const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 impl Stamp {
     /// How `self` stands to `other`: causality first, clocks only where it says nothing.
@@ -143,6 +144,17 @@ pub struct Intent {
     pub version: u64,
 }
 
+/// An observation that nobody could order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// What was seen, and when.
+    pub seen: Theirs,
+    /// The version whose read is to settle it; 0 while none was asked for. Whatever the clocks
+    /// say, that read began after this was seen.
+    #[serde(default)]
+    pub asked: u64,
+}
+
 /// What a link remembers of one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkField {
@@ -158,7 +170,7 @@ pub struct LinkField {
     /// An observation that could not be ordered against `theirs`: until a definite one comes,
     /// nothing is written to the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Theirs>,
+    pub held: Option<Held>,
     /// When the answer to our last write of the field was in, on our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Timestamp>,
@@ -192,6 +204,8 @@ pub struct Link {
     pub version: u64,
     /// The version the last receipt answered.
     pub confirmed: u64,
+    /// The version whose read is to show what was never seen of the record; 0 for none.
+    pub asked: u64,
     /// What was last published.
     pub published: Option<Published>,
     /// What is remembered of each field.
@@ -211,6 +225,7 @@ impl Link {
             problem: None,
             version: 0,
             confirmed: 0,
+            asked: 0,
             published: None,
             fields: BTreeMap::new(),
         }
@@ -258,10 +273,11 @@ mod tests {
 
     #[test]
     fn clocks_order_only_what_lies_further_apart_than_they_do() {
-        assert_eq!(told(5_000, 5_100, 1).order(&read(2_000, 3_000)), Order::Newer);
-        assert_eq!(told(3_500, 5_100, 1).order(&read(2_000, 3_000)), Order::Unordered);
-        assert_eq!(told(1_500, 5_100, 1).order(&read(2_000, 3_000)), Order::Unordered);
-        assert_eq!(told(500, 5_100, 1).order(&read(2_000, 3_000)), Order::Older);
+        let read = read(200_000, 201_000);
+        assert_eq!(told(262_000, 263_000, 1).order(&read), Order::Newer);
+        assert_eq!(told(260_000, 263_000, 1).order(&read), Order::Unordered);
+        assert_eq!(told(141_000, 263_000, 1).order(&read), Order::Unordered);
+        assert_eq!(told(139_000, 263_000, 1).order(&read), Order::Older);
     }
 
     #[test]

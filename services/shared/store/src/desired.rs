@@ -139,7 +139,7 @@ pub async fn take_unanswered(
             links.confirmed < links.version
             and desired.version = links.version
             and desired.published = desired.version
-            and desired.published_at < $1
+            and coalesce(desired.published_at, '-infinity') < $1
         limit $2
         for update of desired skip locked
         "#,

@@ -50,24 +50,23 @@ impl StoreError {
         move |source| Self::Postgres { doing, source }
     }
 
-    /// Whether trying again later can help: Postgres is away, or another transaction was in the way.
-    pub fn is_passing(&self) -> bool {
-        let Self::Postgres { source, .. } = self else { return false };
-        match source {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_) => true,
-            sqlx::Error::Database(error) => {
-                // Connection exceptions, resources, operator intervention, serialisation and
-                // deadlock: classes 08, 53, 57 and 40 of PostgreSQL's error codes. Class 42 means
-                // that the schema is not ours (yet), which is nobody's data's fault either.
+    /// Whether the fault lies with what was written, so that trying again cannot help. Everything
+    /// else passes: a database that is away, read-only, full, not migrated, or not letting us in is
+    /// nobody's data's fault.
+    pub fn is_poison(&self) -> bool {
+        match self {
+            Self::Inconsistent { .. } | Self::Json(_) => true,
+            Self::Migrate(_) | Self::OldSchema { .. } => false,
+            // Data exceptions and violated constraints: classes 22 and 23 of PostgreSQL's error
+            // codes.
+            Self::Postgres { source: sqlx::Error::Database(error), .. } => {
                 let code = error.code().unwrap_or_default();
-                ["08", "53", "57", "40", "42"].iter().any(|class| code.starts_with(class))
+                code.starts_with("22") || code.starts_with("23")
             }
-            _ => false,
+            Self::Postgres { source, .. } => matches!(
+                source,
+                sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }
+            ),
         }
     }
 

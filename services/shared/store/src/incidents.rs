@@ -24,6 +24,8 @@ struct Authorship {
     rev: u64,
     at: Timestamp,
     by: Actor,
+    #[serde(default)]
+    edited: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -57,9 +59,9 @@ impl Row {
             (Field::AssignedTo, self.assigned_to),
             (Field::EscalationPolicy, self.escalation_policy),
         ]);
-        let owned = |(field, Authorship { rev, at, by }): (Field, Authorship)| {
+        let owned = |(field, Authorship { rev, at, by, edited }): (Field, Authorship)| {
             let value = values.remove(&field).flatten();
-            (field, Owned { value, rev, at, by })
+            (field, Owned { value, rev, at, by, edited })
         };
         Ok(Incident {
             id: IncidentId::from_uuid(self.id),
@@ -196,7 +198,9 @@ struct Written<'a> {
 impl<'a> From<&'a Incident> for Written<'a> {
     fn from(incident: &'a Incident) -> Self {
         let authorship = incident.fields.iter().map(|(field, owned)| {
-            let by = serde_json::json!({"rev": owned.rev, "at": owned.at, "by": owned.by});
+            let by = serde_json::json!({
+                "rev": owned.rev, "at": owned.at, "by": owned.by, "edited": owned.edited,
+            });
             (*field, by)
         });
         Self {

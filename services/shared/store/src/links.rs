@@ -26,6 +26,7 @@ struct Row {
     problem: Option<String>,
     version: i64,
     confirmed: i64,
+    asked: i64,
     published: Option<serde_json::Value>,
     fields: serde_json::Value,
     created_at: jiff_sqlx::Timestamp,
@@ -58,6 +59,7 @@ impl Row {
             problem: self.problem,
             version: place.count("version", self.version)?,
             confirmed: place.count("confirmed", self.confirmed)?,
+            asked: place.count("asked", self.asked)?,
             published: self.published.map(|json| place.json("published", json)).transpose()?,
             fields: place.json("fields", self.fields)?,
         };
@@ -142,7 +144,7 @@ pub async fn of_incidents(
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
             fields, created_at, updated_at
         from links
         where incident = any($1)
@@ -162,7 +164,7 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
             fields, created_at, updated_at
         from links
         where id = $1
@@ -188,7 +190,7 @@ pub async fn list(
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
             fields, created_at, updated_at
         from links
         where
@@ -219,6 +221,7 @@ struct Written<'a> {
     problem: Option<&'a str>,
     version: i64,
     confirmed: i64,
+    asked: i64,
     published: Option<serde_json::Value>,
     fields: serde_json::Value,
 }
@@ -236,6 +239,7 @@ impl<'a> Written<'a> {
             problem: link.problem.as_deref(),
             version: bigint(link.version),
             confirmed: bigint(link.confirmed),
+            asked: bigint(link.asked),
             published: link.published.as_ref().map(json).transpose()?,
             fields: serde_json::to_value(&link.fields).map_err(StoreError::Json)?,
         })
@@ -248,11 +252,11 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
     sqlx::query!(
         r#"
         insert into links (
-            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
             fields
         )
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, published,
+            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
             fields
         from jsonb_populate_recordset(null::links, $1)
         on conflict (id) do update set
@@ -262,6 +266,7 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             problem = excluded.problem,
             version = excluded.version,
             confirmed = excluded.confirmed,
+            asked = excluded.asked,
             published = excluded.published,
             fields = excluded.fields,
             updated_at = now()

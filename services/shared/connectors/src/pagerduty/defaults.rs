@@ -11,15 +11,32 @@ use std::collections::BTreeMap;
 use tandem_domain::{
     field::Field,
     incident::Side,
-    integration::{Direction, FieldRule},
+    integration::{Direction, Disturbance, FieldRule},
     lens::{Lens, Row},
 };
 
 /// The rules of a new integration. The description becomes the incident's body, which webhooks do
 /// not show and which cannot be changed after creation.
 pub fn fields() -> BTreeMap<Field, FieldRule> {
-    let rule =
-        |lens, direction, owner| FieldRule { lens, direction, owner, initial: None, priority: 0 };
+    let rule = |lens, direction, owner| FieldRule {
+        lens,
+        direction,
+        owner,
+        initial: None,
+        disturbs: Vec::new(),
+        priority: 0,
+    };
+    // Raising the urgency of an acknowledged incident un-acknowledges it (Edit incidents, support
+    // article), and pages somebody who is at work on it.
+    let unacknowledges = Disturbance {
+        field: Field::Status,
+        from: "acknowledged".to_owned(),
+        to: INITIAL_STATUS.to_owned(),
+    };
+    let severity = FieldRule {
+        disturbs: vec![unacknowledges],
+        ..rule(severity(), Direction::Bidirectional, Side::Platform)
+    };
     let status = FieldRule {
         initial: Some(INITIAL_STATUS.to_owned()),
         ..rule(status(), Direction::Bidirectional, Side::Platform)
@@ -27,7 +44,7 @@ pub fn fields() -> BTreeMap<Field, FieldRule> {
     BTreeMap::from([
         (Field::Title, rule(Lens::Same, Direction::Bidirectional, Side::Platform)),
         (Field::Description, rule(Lens::Once, Direction::Outbound, Side::Platform)),
-        (Field::Severity, rule(severity(), Direction::Bidirectional, Side::Platform)),
+        (Field::Severity, severity),
         (Field::Status, status),
         (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound, Side::External)),
         (Field::EscalationPolicy, rule(Lens::Reference, Direction::Inbound, Side::External)),

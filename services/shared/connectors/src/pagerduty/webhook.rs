@@ -159,7 +159,7 @@ fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
         record,
         fields,
         assignees: assignees.collect(),
-        number: data.number.raw().and_then(|number| number.parse().ok()),
+        number: data.number.raw().and_then(|number| number.parse::<u32>().ok()).map(u64::from),
         url: data.html_url.clean(),
         key: data.incident_key.clean(),
         service: data.service.get().and_then(reference),
@@ -193,8 +193,9 @@ fn actor(agent: &Reference<'_>) -> Actor {
     Actor { id, name, ..Actor::unnamed(Side::External) }
 }
 
+/// A time since the epoch: nothing PagerDuty tells of is older, and not every store could hold it.
 fn time(text: &Text<'_>) -> Option<Timestamp> {
-    text.raw()?.parse().ok()
+    text.raw()?.parse().ok().filter(|at| *at >= Timestamp::UNIX_EPOCH)
 }
 
 /// An id as it can be stored and compared; one that is longer than any real one becomes its hash.

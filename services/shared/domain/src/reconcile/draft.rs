@@ -10,7 +10,7 @@ use crate::{
     event::{Event, Reply},
     feed::{FieldChange, Happening, PublicEvent, incident_json},
     field::{Field, Value},
-    id::{IncidentId, IntegrationId, LinkId, Mint, Org},
+    id::{IncidentId, IntegrationId, LinkId, Mint, Org, RecordId},
     incident::{Actor, Incident, Owned},
     integration::Integration,
     link::Link,
@@ -129,8 +129,13 @@ impl<'a> Draft<'a> {
                 by: ruling.by.clone(),
             });
         }
-        let owned =
-            Owned { value: ruling.value.clone(), rev, at: ruling.at, by: ruling.by.clone() };
+        let owned = Owned {
+            value: ruling.value.clone(),
+            rev,
+            at: ruling.at,
+            by: ruling.by.clone(),
+            edited: matches!(self.input.event, Event::Edit(_)).then_some(self.input.at),
+        };
         self.incident.fields.insert(ruling.field, owned);
         self.decide(before, ruling);
         rev
@@ -189,18 +194,31 @@ impl<'a> Draft<'a> {
         let Some(found) = self.links.iter_mut().find(|other| other.id == link) else { return };
         found.number = snapshot.number.or(found.number);
         found.url = snapshot.url.clone().or_else(|| found.url.take());
+        let integration = found.integration;
+        if self.incident.incident_type.is_none() {
+            let service = snapshot.service.as_ref().and_then(|service| service.value.as_deref());
+            let kind = service.zip(self.config(integration));
+            let kind = kind.and_then(|(service, config)| config.incident_type(service));
+            self.incident.incident_type = kind.map(str::to_owned);
+        }
+        self.link_up(link, &snapshot.record, at);
+    }
+
+    /// Joins a link to its record, unless it is.
+    pub(super) fn link_up(&mut self, link: LinkId, record: &RecordId, at: Timestamp) {
+        let Some(found) = self.links.iter_mut().find(|other| other.id == link) else { return };
         if found.record.is_some() {
             return;
         }
-        found.record = Some(snapshot.record.clone());
+        found.record = Some(record.clone());
         let (integration, number) = (found.integration, found.number);
         let handle = self.config(integration).map_or("", |config| config.handle.as_str());
         let number = number.map_or_else(String::new, |number| format!(" (#{number})"));
-        let text = format!("linked to {} in {handle}{number}", snapshot.record);
+        let text = format!("linked to {record} in {handle}{number}");
         let actor = Actor::unnamed(crate::incident::Side::External);
         self.line(at, TimelineKind::Linked, text, actor);
         let data = serde_json::json!({
-            "link": link, "integration": handle, "record": snapshot.record,
+            "link": link, "integration": handle, "record": record,
         });
         self.feed.push((Happening::Linked, data));
         self.issue_notes();

@@ -103,15 +103,24 @@ fn create(
 impl Draft<'_> {
     fn set_all(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>, rule: Rule) {
         for (field, value) in fields {
-            self.set(Ruling {
+            let owned = self.incident.fields.get(field);
+            let overtaken =
+                owned.and_then(|owned| owned.edited).is_some_and(|at| at > self.input.at);
+            let ruling = Ruling {
                 field: *field,
                 value: value.clone(),
                 at: edit.at,
                 by: edit.author.clone(),
-                rule,
+                rule: if overtaken { Rule::Overtaken } else { rule },
                 link: None,
                 external: None,
-            });
+            };
+            // One that was in a dead copy's hands comes again after others have been applied.
+            if overtaken {
+                self.keep(ruling);
+            } else {
+                self.set(ruling);
+            }
         }
     }
 

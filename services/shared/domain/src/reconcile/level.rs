@@ -54,12 +54,19 @@ fn next_desired(incident: &Incident, link: &mut Link, config: &Integration) -> O
         }
     };
     let wanted = wanted(incident, link, config);
-    let unsure = link.fields.values().any(|seen| seen.held.is_some()) || wanted.unseen;
-    let outstanding = link.version > link.confirmed;
-    if !(wanted.news || (unsure && !outstanding)) {
+    // Each doubt is worth one read: an answer that settles nothing would settle nothing again.
+    let held = link.fields.values().filter_map(|seen| seen.held.as_ref());
+    let unsure = held.into_iter().any(|held| held.asked == 0) || (wanted.unseen && link.asked == 0);
+    if !(wanted.news || unsure) {
         return None;
     }
     link.version += 1;
+    let version = link.version;
+    let held = link.fields.values_mut().filter_map(|seen| seen.held.as_mut());
+    held.filter(|held| held.asked == 0).for_each(|held| held.asked = version);
+    if wanted.unseen && link.asked == 0 {
+        link.asked = version;
+    }
     open_intents(incident, link, &wanted.want);
     link.published = Some(Published { want: wanted.want.clone() });
     Some(Desired {
@@ -73,6 +80,9 @@ fn next_desired(incident: &Incident, link: &mut Link, config: &Integration) -> O
         actor: None,
     })
 }
+
+/// The most intents a field keeps open.
+const OPEN_MAX: usize = 16;
 
 struct Wanted {
     want: BTreeMap<Field, Want>,
@@ -89,6 +99,12 @@ fn wanted(incident: &Incident, link: &mut Link, config: &Integration) -> Wanted 
         let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value);
         let value = match (rule.lens.get(ours, theirs), theirs) {
             (Ok(None), _) => continue,
+            // What has no partner here is somebody's business there: left alone, and listed.
+            (Ok(Some(_)), Some(theirs)) if rule.lens.put(ours, theirs).is_err() => {
+                let value = theirs.value.as_deref().unwrap_or_default();
+                link.problem = Some(format!("{field}: {value:?} has no partner on the platform"));
+                continue;
+            }
             // What says the same is left as it is.
             (Ok(Some(_)), Some(theirs)) if rule.lens.agree(ours, theirs) => theirs.value.clone(),
             (Ok(Some(value)), _) => value,
@@ -135,6 +151,11 @@ fn open_intents(incident: &Incident, link: &mut Link, want: &BTreeMap<Field, Wan
         match seen.open.last_mut().filter(|last| last.value == want.value) {
             Some(last) => (last.version, last.rev) = (version, rev),
             None => seen.open.push(Intent { value: want.value.clone(), rev, version }),
+        }
+        // Of many that pile up while the far side is away, all but the first and the last were
+        // replaced before anybody took them.
+        if seen.open.len() > OPEN_MAX {
+            seen.open.remove(1);
         }
     }
 }

@@ -4,7 +4,9 @@
 //! what cannot be ordered is not guessed but held until a read settles it. And it is the *edit* of
 //! the one field its type names, which is judged even when the state it shows cannot be ordered.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Configs, Effect, Input, State, Step,
@@ -18,7 +20,7 @@ use crate::{
     incident::{Actor, Owned, Side},
     integration::{FieldRule, Integration, Strategy},
     lens::Foreign,
-    link::{Base, CLOCK_DIFFERENCE_MAX, Link, Order, Stamp, Theirs, link_of_key},
+    link::{Base, Held, Link, LinkField, Order, Stamp, Theirs, link_of_key},
     reconcile::TimelineKind,
 };
 
@@ -30,6 +32,8 @@ pub(super) struct Sight<'a> {
     /// The field whose change was announced, which makes its time exact.
     pub(super) edited: Option<Field>,
     pub(super) actor: Actor,
+    /// The version it answers, where it is the read a doubt was to be settled by.
+    pub(super) answers: u64,
 }
 
 pub(super) fn apply(
@@ -59,6 +63,10 @@ pub(super) fn apply(
         return Step::without_effect(Some(state), Effect::Ignored("the record is not linked"));
     };
     let actor = observation.actor.clone().unwrap_or_else(|| Actor::unnamed(Side::External));
+    let echo = draft.knows(link, observation);
+    if observation.snapshot.is_none() {
+        draft.link_up(link, record, observation.occurred_at);
+    }
     if let Some(snapshot) = &observation.snapshot {
         draft.join(link, snapshot, observation.occurred_at);
         let stamp = Stamp::Told {
@@ -67,9 +75,9 @@ pub(super) fn apply(
             sequence: input.sequence,
         };
         let edited = observation.edited;
-        draft.see(&Sight { link, snapshot, stamp, edited, actor: actor.clone() });
+        draft.see(&Sight { link, snapshot, stamp, edited, actor: actor.clone(), answers: 0 });
     }
-    if let Some(remark) = &observation.remark {
+    if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {
         let (at, text) = (observation.occurred_at, remark.clone());
         draft.line(at, TimelineKind::Remarked, text, actor.clone());
     }
@@ -100,16 +108,10 @@ fn begin<'a>(
     let created_at =
         snapshot.and_then(|snapshot| snapshot.created_at).unwrap_or(observation.occurred_at);
     let mut draft = Draft::begin(None, config.org.clone(), created_at, input, configs);
-    let mut link = Link::new(draft.mint.id(), draft.incident.id, config.id);
-    if snapshot.is_none() {
-        link.record = Some(record.clone());
-    }
+    let link = Link::new(draft.mint.id(), draft.incident.id, config.id);
     let (id, actor) = (link.id, observation.actor.clone());
     let actor = actor.unwrap_or_else(|| Actor::unnamed(Side::External));
     draft.links.push(link);
-    let service = snapshot.and_then(|snapshot| snapshot.service.as_ref()?.value.as_deref());
-    draft.incident.incident_type =
-        service.and_then(|service| config.incident_type(service)).map(str::to_owned);
     for (field, fallback) in [
         (Field::Title, observation.record_title.as_deref().unwrap_or(record.as_str())),
         (Field::Severity, "SEV-3"),
@@ -149,6 +151,19 @@ fn link_for(draft: &Draft<'_>, observation: &Observation, record: &RecordId) -> 
 }
 
 impl Draft<'_> {
+    /// Whether the change an event announces is known already: a write of ours, most likely.
+    fn knows(&self, link: LinkId, observation: &Observation) -> bool {
+        let announced = observation.edited.and_then(|field| {
+            let value = observation.snapshot.as_ref()?.fields.get(&field)?;
+            Some((field, &value.value))
+        });
+        let link = self.links.iter().find(|other| other.id == link);
+        let Some(((field, value), link)) = announced.zip(link) else { return false };
+        let Some(seen) = link.fields.get(&field) else { return false };
+        let held = seen.theirs.as_ref().is_some_and(|theirs| theirs.value.value == *value);
+        held || seen.open.iter().any(|intent| intent.value == *value)
+    }
+
     /// Takes in every field a reading shows.
     pub(super) fn see(&mut self, sight: &Sight<'_>) {
         for (field, value) in &sight.snapshot.fields {
@@ -168,7 +183,7 @@ impl Draft<'_> {
         let since = seen.theirs.as_ref().map(|theirs| earliest(&theirs.stamp));
         let edited = sight.edited == Some(field);
         let overwritten = overwrites(seen.written, &sight.stamp);
-        let (settles, news) = place(seen.theirs.as_ref(), seen.held.as_ref(), &now);
+        let (settles, news) = place(seen.theirs.as_ref(), seen.held.as_ref(), &now, sight.answers);
         if settles {
             seen.held = None;
         }
@@ -185,8 +200,12 @@ impl Draft<'_> {
                 return;
             }
             News::Unordered => {
-                let again = seen.held.as_ref() == Some(&now);
-                seen.held = Some(now);
+                // A doubt that is older than the one in hand adds nothing to it.
+                let older = |held: &Held| now.stamp.order(&held.seen.stamp) == Order::Older;
+                let again = seen.held.as_ref().is_some_and(older);
+                if !again {
+                    seen.held = Some(Held { seen: now, asked: 0 });
+                }
                 if !edited || again {
                     return;
                 }
@@ -231,6 +250,10 @@ impl Draft<'_> {
             seen.base = Some(Base { value: echoed.value.clone(), rev: echoed.rev });
             return;
         }
+        if disturbed(&link.fields, config, field, value, &sight.stamp) {
+            return;
+        }
+        let seen = link.fields.entry(field).or_default();
         if !written.raced && seen.base.as_ref().is_some_and(|base| base.value == value.value) {
             return;
         }
@@ -286,6 +309,37 @@ impl Draft<'_> {
     }
 }
 
+/// How far a change over there and the answer to a write of ours may be apart for one to have
+/// landed on the other unseen.
+const RACE_MAX: SignedDuration = SignedDuration::from_secs(1);
+/// How long a write of ours may have been on its way.
+const WRITE_MAX: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whether a value is there because a write of ours to another field put it there.
+fn disturbed(
+    fields: &BTreeMap<Field, LinkField>,
+    config: &Integration,
+    field: Field,
+    value: &Foreign,
+    stamp: &Stamp,
+) -> bool {
+    let held = fields.get(&field).and_then(|seen| seen.base.as_ref()?.value.as_deref());
+    let by = |(_, rule): &(&Field, &FieldRule)| {
+        let mut disturbs = rule.disturbs.iter().filter(|other| other.field == field);
+        disturbs.any(|it| Some(&*it.from) == held && Some(&*it.to) == value.value.as_deref())
+    };
+    config.fields.iter().filter(by).any(|(other, _)| {
+        let Some(other) = fields.get(other) else { return false };
+        let landed = other.written.is_some_and(|written| {
+            let (begin, end) = (earliest(stamp), stamp.latest());
+            let since = written.checked_sub(WRITE_MAX).unwrap_or(written);
+            let until = written.checked_add(RACE_MAX).unwrap_or(written);
+            end >= since && begin <= until
+        });
+        landed || !other.open.is_empty()
+    })
+}
+
 /// When an external value was written, as far as is known.
 struct Authorship {
     lo: Timestamp,
@@ -296,7 +350,7 @@ struct Authorship {
 
 /// Whether our last write to a field may have come after what a stamp tells of.
 fn overwrites(written: Option<Timestamp>, stamp: &Stamp) -> bool {
-    let earliest = earliest(stamp).checked_sub(CLOCK_DIFFERENCE_MAX);
+    let earliest = earliest(stamp).checked_sub(RACE_MAX);
     written.is_some_and(|written| earliest.is_ok_and(|earliest| earliest <= written))
 }
 
@@ -309,15 +363,19 @@ enum News {
 }
 
 /// Places an observation against what is known, and says whether it settles what was held.
-fn place(theirs: Option<&Theirs>, held: Option<&Theirs>, now: &Theirs) -> (bool, News) {
+fn place(theirs: Option<&Theirs>, held: Option<&Held>, now: &Theirs, answers: u64) -> (bool, News) {
     let Some(theirs) = theirs else { return (true, News::Newer) };
-    let after_held = held.is_none_or(|held| now.stamp.order(&held.stamp) == Order::Newer);
+    // The read that was asked for began after what made it necessary, whatever the clocks say.
+    let asked = held.is_some_and(|held| held.asked > 0 && answers >= held.asked);
+    let after_held =
+        asked || held.is_none_or(|held| now.stamp.order(&held.seen.stamp) == Order::Newer);
     if now.value.value == theirs.value.value {
         // Later than the challenger: whichever of the two came first, this is how it ended.
         return (after_held, News::Same);
     }
-    let as_held = held.is_some_and(|held| held.value.value == now.value.value);
+    let as_held = held.is_some_and(|held| held.seen.value.value == now.value.value);
     match now.stamp.order(&theirs.stamp) {
+        _ if asked => (true, News::Newer),
         Order::Older => (false, News::Stale),
         Order::Unordered => (false, News::Unordered),
         Order::Newer => (after_held || as_held, News::Newer),

@@ -26,8 +26,8 @@ pub(super) fn apply(
     let link = receipt.link;
     match &receipt.outcome {
         Outcome::Settled { version, before, after, fates } => {
-            draft.read(link, before.as_deref());
-            draft.read(link, after.as_deref());
+            draft.read(link, before.as_deref(), *version);
+            draft.read(link, after.as_deref(), *version);
             draft.settle(link, *version, fates, after.as_deref());
         }
         Outcome::Noted { note, foreign } => {
@@ -39,7 +39,7 @@ pub(super) fn apply(
             }
         }
         Outcome::Refused { version, before, reason } => {
-            draft.read(link, before.as_deref());
+            draft.read(link, before.as_deref(), version.unwrap_or(0));
             draft.refused(link, *version, reason);
         }
     }
@@ -47,12 +47,12 @@ pub(super) fn apply(
 }
 
 impl Draft<'_> {
-    fn read(&mut self, link: LinkId, reading: Option<&Reading>) {
+    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64) {
         let Some(Reading { sent, received, snapshot }) = reading else { return };
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
         let actor = Actor::unnamed(Side::External);
-        self.see(&Sight { link, snapshot, stamp, edited: None, actor });
+        self.see(&Sight { link, snapshot, stamp, edited: None, actor, answers });
     }
 
     /// Closes what a version carried and forgets the wants it fulfilled.
