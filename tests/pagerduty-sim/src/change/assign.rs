@@ -42,6 +42,11 @@ impl Change<'_> {
     pub(crate) fn reassign(&mut self, id: &str, users: &[String]) -> Result<(), Refusal> {
         self.check_open(id)?;
         self.check_assignees(users)?;
+        // Naming the people who have it already moves nothing (INFER: the event means "to another
+        // user").
+        if self.incident(id)?.assignees().eq(users.iter().map(String::as_str)) {
+            return Ok(());
+        }
         self.place(id, users.to_vec(), true);
         self.placed(id, "assign", "incident.reassigned")
     }
