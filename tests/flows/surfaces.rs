@@ -115,8 +115,8 @@ async fn the_product_pages_set_up_works_as_printed_and_shows_no_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_spans_from_the_edit_to_the_call() {
     let stack = Stack::start().await;
-    let answer = stack.pagerduty.act(json!({"action": "trigger", "title": "traced"})).unwrap();
-    let record = answer.get("incident").unwrap_or(&answer)["id"].as_str().unwrap().to_owned();
+    let made = stack.act(json!({"action": "trigger", "title": "traced"}));
+    let record = made["id"].as_str().unwrap().to_owned();
     let incident = stack.incident_of(&record, "it arrives", |_| true).await;
     let id = incident["id"].as_str().unwrap();
     stack.im.json(&["incident", "update", id, "--title", "traced on"]).await.unwrap();
