@@ -66,7 +66,7 @@ impl Account {
     /// Opens a snapshot; `None` for one that is not to be served here.
     pub fn open(snapshot: &Snapshot, keys: &Keyring) -> Result<Option<Self>, Unusable> {
         let integration = &snapshot.integration;
-        let active = integration.enabled && !snapshot.deleted && integration.direction.outbound();
+        let active = integration.sends() && !snapshot.deleted;
         let Some(token) = snapshot.token.as_ref().filter(|_| active) else { return Ok(None) };
         if !work::is_ours(&integration.connector) {
             return Ok(None);

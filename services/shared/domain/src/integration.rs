@@ -126,10 +126,15 @@ pub struct Integration {
 }
 
 impl Integration {
+    /// Whether anything of the platform's is to reach the external side.
+    pub const fn sends(&self) -> bool {
+        self.enabled && self.direction.outbound()
+    }
+
     /// Whether the platform's value of `field` is to reach the external side.
     pub fn writes(&self, field: Field) -> bool {
         let allowed = |rule: &FieldRule| rule.direction.outbound();
-        self.enabled && self.direction.outbound() && self.fields.get(&field).is_some_and(allowed)
+        self.sends() && self.fields.get(&field).is_some_and(allowed)
     }
 
     /// Whether the external side's value of `field` may change the platform's.

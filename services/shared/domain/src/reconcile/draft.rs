@@ -233,8 +233,7 @@ impl<'a> Draft<'a> {
             else {
                 continue;
             };
-            let open = |config: &Integration| config.enabled && config.direction.outbound();
-            if !configs.get(&link.integration).is_some_and(open) {
+            if !configs.get(&link.integration).is_some_and(Integration::sends) {
                 continue;
             }
             track.issued = true;

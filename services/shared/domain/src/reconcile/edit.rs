@@ -92,7 +92,7 @@ fn create(
     draft.incident.incident_type = incident_type.cloned();
     draft.incident.labels.clone_from(labels);
     draft.set_all(edit, fields, Rule::Created);
-    let takes_part = |config: &&Integration| config.enabled && config.direction.outbound();
+    let takes_part = |config: &&Integration| config.sends();
     for config in configs.values().filter(takes_part) {
         let link = Link::new(draft.mint.id(), draft.incident.id, config.id);
         draft.links.push(link);
@@ -163,9 +163,7 @@ impl Draft<'_> {
     fn track(&mut self, note: &NewNote, fits: impl Fn(&Integration, &Link) -> bool) -> bool {
         let takes_part = |link: &&Link| {
             let config = self.configs.get(&link.integration);
-            config.is_some_and(|config| {
-                config.enabled && config.direction.outbound() && fits(config, link)
-            })
+            config.is_some_and(|config| config.sends() && fits(config, link))
         };
         let links: Vec<_> = self.links.iter().filter(takes_part).map(|link| link.id).collect();
         let any = !links.is_empty();

@@ -26,7 +26,7 @@ impl Draft<'_> {
         let Self { incident, links, configs, desired, .. } = self;
         for link in links {
             let Some(config) = configs.get(&link.integration) else { continue };
-            if !config.enabled || !config.direction.outbound() {
+            if !config.sends() {
                 continue;
             }
             if let Some(next) = next_desired(incident, link, config) {

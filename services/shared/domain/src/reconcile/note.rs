@@ -33,8 +33,7 @@ impl Draft<'_> {
         let id = self.mint.id();
         let others = |other: &&Link| {
             let config = self.configs.get(&other.integration);
-            let open = |config: &Integration| config.enabled && config.direction.outbound();
-            other.id == link || config.is_some_and(open)
+            other.id == link || config.is_some_and(Integration::sends)
         };
         let links: Vec<_> = self.links.iter().filter(others).map(|other| other.id).collect();
         self.tracks.extend(links.into_iter().map(|other| NoteTrack {
