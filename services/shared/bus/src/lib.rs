@@ -3,7 +3,8 @@
 //! [`subjects`] holds the only subject strings, [`topology`] the streams and consumers as data.
 //! [`Bus`] connects and keeps trying; [`Bus::publish`] returns only when JetStream has the message
 //! on disk, and [`batch`] lets many messages share one sync; [`consume`] takes messages back out;
-//! [`config`] follows the configuration snapshots.
+//! [`config`] follows the configuration snapshots; [`dead_letter`] is the one form of what could not be
+//! handled.
 //!
 //! # How to add a subject
 //!
@@ -14,6 +15,7 @@ pub mod batch;
 pub mod config;
 mod connect;
 pub mod consume;
+pub mod dead_letter;
 mod listen;
 pub mod publish;
 pub mod subjects;
