@@ -146,6 +146,10 @@ kinds! {
     EditId, EditKind, "edt", "an edit";
     /// A note on an incident's timeline.
     NoteId, NoteKind, "nte", "a note";
+    /// A message that could not be handled.
+    DeadLetterId, DeadLetterKind, "dlt", "a dead letter";
+    /// A replay of many dead letters.
+    ReplayId, ReplayKind, "rpl", "a replay";
 }
 
 /// Mints ids from a time and a seed, so that handling the same event again gives the same ids.
