@@ -2,11 +2,17 @@
 //!
 //! Every key is always there; what is unknown or unset is `null`. Secrets have no field here, so none can be shown.
 
+mod dead_letter;
+
 use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 use serde::Serialize;
 
+pub use self::dead_letter::{
+    DeadLetter, DeadLetterAnswer, DeadLetterCall, DeadLetterGroup, Replay, ReplayPreview,
+    ReplayedLetter,
+};
 use crate::{v1, words::Word};
 
 /// [`v1::Integration`] as JSON.

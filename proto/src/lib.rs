@@ -52,6 +52,7 @@ mod tests {
         assert_eq!(
             services,
             [
+                "DeadLetterService",
                 "IncidentService",
                 "IntegrationService",
                 "LinkService",

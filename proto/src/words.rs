@@ -3,7 +3,10 @@
 //! Each enum has one table; reading ignores case and takes `_` for `-`, writing gives exactly the table's word. The
 //! unspecified value has no word.
 
-use crate::v1::{ConflictStrategy, Direction, Severity, Side, Status};
+use crate::v1::{
+    ConflictStrategy, DeadLetterDirection, DeadLetterKind, DeadLetterState, Direction, Severity,
+    Side, Status,
+};
 
 /// A closed set of values that people read and write as words.
 pub trait Word: Copy + PartialEq + Sized + 'static {
@@ -70,6 +73,28 @@ impl Word for Side {
         &[(Self::Platform, "platform"), (Self::External, "external")];
 }
 
+impl Word for DeadLetterDirection {
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::In, "in"), (Self::Out, "out")];
+}
+
+impl Word for DeadLetterState {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Open, "open"),
+        (Self::Replayed, "replayed"),
+        (Self::Superseded, "superseded"),
+        (Self::Discarded, "discarded"),
+    ];
+}
+
+impl Word for DeadLetterKind {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Event, "event"),
+        (Self::State, "state"),
+        (Self::Act, "act"),
+        (Self::Unreadable, "unreadable"),
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +114,9 @@ mod tests {
         every_word_reads_back(Severity::Unspecified);
         every_word_reads_back(Status::Unspecified);
         every_word_reads_back(Side::Unspecified);
+        every_word_reads_back(DeadLetterDirection::Unspecified);
+        every_word_reads_back(DeadLetterState::Unspecified);
+        every_word_reads_back(DeadLetterKind::Unspecified);
     }
 
     #[test]
