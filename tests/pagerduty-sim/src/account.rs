@@ -31,6 +31,9 @@ pub(crate) struct User {
     pub(crate) email: String,
     pub(crate) role: String,
     pub(crate) deleted: bool,
+    /// May look, and is refused when named as the author of a change.
+    #[serde(default)]
+    pub(crate) read_only: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -107,6 +110,9 @@ pub(crate) struct CustomField {
     pub(crate) display_name: String,
     pub(crate) data_type: Word,
     pub(crate) field_type: Word,
+    /// What a field with fixed values may hold.
+    #[serde(default)]
+    pub(crate) options: Vec<String>,
 }
 
 impl Account {

@@ -49,10 +49,11 @@ impl<'w> Change<'w> {
 
     /// Edits an incident, keeping what it was before this action.
     fn edit(&mut self, id: &str, with: impl FnOnce(&mut Incident)) {
+        self.world.touch(id);
+        let horizon = self.world.read_horizon(self.now);
         let Some(incident) = self.world.incidents.get_mut(id) else { return };
         if self.touched.insert(id.to_owned()) {
-            incident.previous = None;
-            incident.previous = Some(Box::new(incident.clone()));
+            incident.keep_version(horizon);
         }
         incident.updated_at = self.now;
         with(incident);

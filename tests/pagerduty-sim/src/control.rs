@@ -4,6 +4,7 @@
 
 mod act;
 mod knobs;
+mod plan;
 mod read;
 mod stage;
 
@@ -38,7 +39,8 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/_sim/users/{id}", put(stage::user))
         .route("/_sim/services/{id}", put(stage::service))
         .route("/_sim/tokens/{grant}", put(stage::token))
-        .route("/_sim/abilities", put(stage::abilities))
+        .route("/_sim/abilities", put(plan::abilities))
+        .route("/_sim/priorities", put(plan::priorities))
 }
 
 /// A refused control call.

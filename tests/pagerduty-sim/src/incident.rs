@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// How many versions of an incident are kept for reads that lag behind.
+const VERSIONS: usize = 100;
+
 /// A word out of a closed list: written down in this program, or read from a state file.
 pub(crate) type Word = Cow<'static, str>;
 
@@ -181,7 +184,8 @@ pub(crate) struct Incident {
     pub(crate) last_event_at: Option<Timestamp>,
     /// Grows with every acknowledge and snooze, so that a timer of an earlier one does nothing.
     pub(crate) timer_epoch: u64,
-    /// The incident before its last change, for stale reads; a state file leaves it out.
+    /// The incident before its last change, which holds the one before that, for as long as reads lag
+    /// behind; a state file leaves it out.
     #[serde(skip)]
     pub(crate) previous: Option<Box<Self>>,
 }
@@ -189,6 +193,41 @@ pub(crate) struct Incident {
 impl Incident {
     pub(crate) fn open(&self) -> bool {
         self.status != Status::Resolved
+    }
+
+    /// Keeps what it is now as its previous version, and of those before it what a read may still show.
+    pub(crate) fn keep_version(&mut self, horizon: Timestamp) {
+        let older = self.previous.take();
+        let mut version = Box::new(self.clone());
+        version.previous = older;
+        version.forget_before(horizon);
+        self.previous = Some(version);
+    }
+
+    /// Forgets the versions that were over at that instant.
+    fn forget_before(&mut self, horizon: Timestamp) {
+        let mut version = self;
+        for _ in 1..VERSIONS {
+            if version.updated_at <= horizon {
+                break;
+            }
+            let Some(older) = version.previous.as_deref_mut() else { return };
+            version = older;
+        }
+        version.previous = None;
+    }
+
+    /// What it was at an instant; nothing before there was any.
+    pub(crate) fn at(&self, instant: Timestamp) -> Option<&Self> {
+        let mut version = self;
+        while version.updated_at > instant {
+            match version.previous.as_deref() {
+                Some(older) => version = older,
+                // The oldest version that is kept stands for all before it.
+                None => return (version.created_at <= instant).then_some(version),
+            }
+        }
+        Some(version)
     }
 
     pub(crate) fn assignees(&self) -> impl Iterator<Item = &str> {

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::changed::Changed;
+
 const KEPT: usize = 100_000;
 
 /// A REST call as it was received and answered.
@@ -32,6 +34,9 @@ pub struct Call {
     pub body: Value,
     /// The body of a refusal; the bodies of other answers are not kept.
     pub answer: Value,
+    /// What it changed; nothing, for a read, a refusal, or what was so already.
+    #[serde(default)]
+    pub changed: Vec<Changed>,
     /// The `traceparent` header.
     pub traceparent: Option<String>,
     /// What PagerDuty would have silently ignored: unknown fields, wrong types, unknown parameters.

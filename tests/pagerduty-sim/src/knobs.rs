@@ -231,6 +231,8 @@ pub struct Behaviour {
     pub automation_is_service: bool,
     /// The agent of a ping is null instead of a bare user reference.
     pub ping_agent_null: bool,
+    /// Reads about incidents show what was up to so many milliseconds ago.
+    pub read_lag_ms: u64,
 }
 
 impl Default for Behaviour {
@@ -258,6 +260,7 @@ impl Default for Behaviour {
             day_granularity: false,
             automation_is_service: false,
             ping_agent_null: false,
+            read_lag_ms: 0,
         }
     }
 }

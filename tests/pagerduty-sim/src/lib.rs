@@ -21,6 +21,7 @@
 
 mod account;
 mod change;
+mod changed;
 pub mod cli;
 mod clock;
 mod control;
@@ -41,6 +42,7 @@ mod timers;
 mod webhooks;
 mod world;
 
+pub use changed::Changed;
 pub use journal::{Attempt, Call};
 pub use knobs::{
     Applied, Behaviour, Effect, ErrorBody, Knobs, Limits, Redirect, ReopenAcknowledged, ReopenedAt,

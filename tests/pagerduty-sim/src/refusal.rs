@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     AssigneeNotFound,
     #[error("Requester User Not Found")]
     RequesterNotFound,
+    #[error("Requester Not Authorized")]
+    RequesterNotAuthorized,
     #[error("Incident Not Acknowledged")]
     NotAcknowledged,
     #[error("Snooze Duration Invalid")]
@@ -87,7 +89,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated => 401,
             Self::MissingAbility => 402,
-            Self::AccessDenied => 403,
+            Self::AccessDenied | Self::RequesterNotAuthorized => 403,
             Self::NotFound
             | Self::IncidentNotFound
             | Self::NoSuchPolicy
@@ -113,6 +115,7 @@ impl Refusal {
             Self::SnoozeDuration => 1013,
             Self::PolicyNotFound => 1014,
             Self::NobodyOnCall => 1015,
+            Self::RequesterNotAuthorized => 1018,
             Self::AlreadyMerged => 1019,
             Self::InvalidPriority => 1020,
             Self::MalformedFrom => 1028,

@@ -25,7 +25,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::change::Change;
-use crate::incident::{Actor, Agent};
+use crate::incident::{Actor, Agent, Incident};
+use crate::refusal::Refusal;
 use crate::world::World;
 
 pub(crate) use query::Query;
@@ -42,14 +43,48 @@ pub(crate) struct Asked {
     /// A key of the account, which belongs to no user.
     pub(crate) account_key: bool,
     pub(crate) now: Timestamp,
-    /// Reads show what was before the last change.
-    pub(crate) stale: bool,
+    pub(crate) view: View,
+}
+
+/// Which state of an incident a read shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Latest,
+    /// What was before the last change.
+    Previous,
+    /// What was then.
+    At(Timestamp),
+}
+
+impl View {
+    /// The incident as it is seen, if it is there yet.
+    fn of(self, incident: &Incident) -> Option<&Incident> {
+        match self {
+            Self::Latest => Some(incident),
+            Self::Previous => Some(incident.previous.as_deref().unwrap_or(incident)),
+            Self::At(instant) => incident.at(instant),
+        }
+    }
+
+    /// Whether what happened then can be seen.
+    fn shows(self, at: Timestamp) -> bool {
+        match self {
+            Self::Latest | Self::Previous => true,
+            Self::At(instant) => at <= instant,
+        }
+    }
 }
 
 impl Asked {
     /// The first placeholder of the path.
     pub(crate) fn id(&self) -> &str {
         self.path.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// The incident that the path names, as it is seen.
+    pub(crate) fn incident<'w>(&self, world: &'w World) -> Result<&'w Incident, Refusal> {
+        let found = world.incidents.find(self.id()).and_then(|found| self.view.of(found));
+        found.ok_or(Refusal::IncidentNotFound)
     }
 
     /// The second placeholder of the path.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) windows: Windows,
     pub(crate) timers: Timers,
     pub(crate) revoked_tokens: HashSet<String>,
+    /// The incidents that the call in hand has touched, while there is one.
+    pub(crate) touched: Option<Vec<String>>,
 }
 
 impl World {
@@ -52,8 +55,29 @@ impl World {
             windows: Windows::default(),
             timers: Timers::default(),
             revoked_tokens: HashSet::new(),
+            touched: None,
             options,
         }
+    }
+
+    /// Does some work and tells which incidents it touched.
+    pub(crate) fn watched<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Vec<String>) {
+        self.touched = Some(Vec::new());
+        let out = work(self);
+        (out, self.touched.take().unwrap_or_default())
+    }
+
+    /// Marks an incident as touched.
+    pub(crate) fn touch(&mut self, id: &str) {
+        if let Some(touched) = self.touched.as_mut().filter(|it| !it.iter().any(|it| it == id)) {
+            touched.push(id.to_owned());
+        }
+    }
+
+    /// The earliest instant whose state a read may still show.
+    pub(crate) fn read_horizon(&self, now: Timestamp) -> Timestamp {
+        let lag = Duration::from_millis(self.knobs.behaviour.read_lag_ms);
+        now.checked_sub(lag).unwrap_or(Timestamp::MIN)
     }
 
     /// Writes a line to the log of the account and of the incident.

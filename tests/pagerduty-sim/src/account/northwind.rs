@@ -22,13 +22,7 @@ pub(super) fn account() -> Account {
             users: owned(&["PRY4M2A", "PD4N4QK", "PT0M4S1"]),
             shift_s: 7 * 24 * 3600,
         }],
-        fields: vec![
-            field("PFLDENV", "environment", "Environment", "string", "single_value_fixed"),
-            field("PFLDURL", "incidents_link", "Incidents link", "url", "single_value"),
-            field("PFLDTAG", "tags", "Tags", "string", "multi_value"),
-            field("PFLDCNT", "affected_users", "Affected users", "integer", "single_value"),
-            field("PFLDCST", "customer_visible", "Customer visible", "boolean", "single_value"),
-        ],
+        fields: fields(),
         abilities: owned(&["teams", "urgencies", "advanced_reports", "coordinated_responding"])
             .into_iter()
             .collect(),
@@ -42,6 +36,7 @@ fn users() -> Vec<User> {
         email: email.to_owned(),
         role: role.to_owned(),
         deleted: false,
+        read_only: false,
     };
     vec![
         user("PB0T5YN", "Incidents Sync", BOT_EMAIL, "admin"),
@@ -123,6 +118,27 @@ fn priorities() -> Vec<Priority> {
         .collect()
 }
 
+/// One of each data type and of each field type.
+fn fields() -> Vec<CustomField> {
+    let fixed = |it: CustomField, options: &[&str]| CustomField { options: owned(options), ..it };
+    vec![
+        fixed(
+            field("PFLDENV", "environment", "Environment", "string", "single_value_fixed"),
+            &["production", "staging", "development"],
+        ),
+        field("PFLDURL", "incidents_link", "Incidents link", "url", "single_value"),
+        field("PFLDTAG", "tags", "Tags", "string", "multi_value"),
+        field("PFLDCNT", "affected_users", "Affected users", "integer", "single_value"),
+        field("PFLDCST", "customer_visible", "Customer visible", "boolean", "single_value"),
+        field("PFLDERR", "error_rate", "Error rate", "float", "single_value"),
+        field("PFLDBEG", "began_at", "Began at", "datetime", "single_value"),
+        fixed(
+            field("PFLDREG", "regions", "Regions", "string", "multi_value_fixed"),
+            &["eu-west", "us-east", "ap-south"],
+        ),
+    ]
+}
+
 fn team(id: &str, name: &str) -> Team {
     Team { id: id.to_owned(), name: name.to_owned() }
 }
@@ -140,6 +156,7 @@ fn field(
         display_name: display_name.to_owned(),
         data_type: data_type.into(),
         field_type: field_type.into(),
+        options: Vec::new(),
     }
 }
 

@@ -140,6 +140,7 @@ impl Change<'_> {
             previous: None,
         };
         self.world.incidents.insert(incident);
+        self.world.touch(&id);
         self.touched.insert(id.clone());
         id
     }

@@ -134,11 +134,12 @@ pub(super) async fn retire(State(shared): State<Arc<Shared>>, Path(id): Path<Str
 #[serde(deny_unknown_fields)]
 struct UserChange {
     deleted: Option<bool>,
+    read_only: Option<bool>,
     name: Option<String>,
     email: Option<String>,
 }
 
-/// Deletes, restores, renames a user.
+/// Deletes, restores, renames a user, or takes and gives the right to change anything.
 pub(super) async fn user(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
@@ -150,6 +151,7 @@ pub(super) async fn user(
     let done = shared.with(|world| {
         let user = world.account.users.iter_mut().find(|it| it.id == id)?;
         user.deleted = asked.deleted.unwrap_or(user.deleted);
+        user.read_only = asked.read_only.unwrap_or(user.read_only);
         user.name = asked.name.unwrap_or_else(|| std::mem::take(&mut user.name));
         user.email = asked.email.unwrap_or_else(|| std::mem::take(&mut user.email));
         Some(json!({ "id": user.id, "name": user.name, "deleted": user.deleted }))
@@ -266,19 +268,4 @@ pub(super) async fn token(
         }
     });
     shown(StatusCode::OK, &json!({ "changed": tokens.len() }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Abilities {
-    abilities: std::collections::BTreeSet<String>,
-}
-
-/// Sets what the account's plan can do.
-pub(super) async fn abilities(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let Ok(asked) = serde_json::from_slice::<Abilities>(&body) else {
-        return refused(StatusCode::BAD_REQUEST, "the body is not understood");
-    };
-    shared.with(|world| world.account.abilities.clone_from(&asked.abilities));
-    shown(StatusCode::OK, &json!({ "abilities": asked.abilities }))
 }

@@ -10,8 +10,8 @@ use crate::shape::objects;
 use crate::world::World;
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let id = writes::found(world, asked.id())?;
-    Ok(Answer::ok(shown(world, &id)?))
+    let incident = asked.incident(world)?;
+    Ok(Answer::ok(json!({ "custom_fields": objects::field_values(world, incident) })))
 }
 
 pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
@@ -35,11 +35,18 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
 }
 
 fn fits(field: &CustomField, value: &Value) -> bool {
-    let one = |value: &Value| match field.data_type.as_ref() {
+    let text = |holds: fn(&str) -> bool, value: &Value| value.as_str().is_some_and(holds);
+    let typed = |value: &Value| match field.data_type.as_ref() {
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         "float" => value.is_number(),
+        "datetime" => text(|it| it.parse::<jiff::Timestamp>().is_ok(), value),
+        "url" => text(|it| it.starts_with("https://") || it.starts_with("http://"), value),
         _ => value.is_string(),
+    };
+    let fixed = field.field_type.ends_with("_fixed");
+    let one = |value: &Value| {
+        typed(value) && (!fixed || field.options.iter().any(|option| value == option.as_str()))
     };
     match value {
         Value::Null => true,

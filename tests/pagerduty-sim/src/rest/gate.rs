@@ -2,16 +2,22 @@
 //!
 //! The order of the checks is a guess, except that nothing is told to a caller without a key.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::View;
 use super::limits::Reading;
 use super::routes::{Cap, Route};
 use super::serve::{Incoming, plain};
+use crate::account::User;
 use crate::knobs::{Effect, ErrorBody};
+use crate::minter::Kind;
 use crate::options::Grant;
 use crate::refusal::Refusal;
 use crate::world::World;
@@ -53,6 +59,19 @@ pub(crate) fn fault(world: &mut World, incoming: &Incoming) -> Option<Effect> {
         }
     }
     None
+}
+
+/// Chooses what a call gets to see: a read may lag behind, a write never does.
+pub(crate) fn view(world: &mut World, route: &Route, now: Timestamp, stale: bool) -> View {
+    let lag = world.knobs.behaviour.read_lag_ms;
+    if stale {
+        return View::Previous;
+    }
+    if lag == 0 || route.method != "GET" {
+        return View::Latest;
+    }
+    let behind = Duration::from_millis(world.minter.between(Kind::Fault, 0, lag));
+    View::At(now.checked_sub(behind).unwrap_or(Timestamp::MIN))
 }
 
 /// Finds out whose key a call carries.
@@ -113,8 +132,13 @@ pub(crate) fn who_acts(
     route: &Route,
     incoming: &Incoming,
 ) -> Result<Option<String>, Refusal> {
+    let may_act = |user: &User| match route.method {
+        "GET" => Ok(Some(user.id.clone())),
+        _ if user.read_only => Err(Refusal::RequesterNotAuthorized),
+        _ => Ok(Some(user.id.clone())),
+    };
     if let Key::User(id) = key {
-        return Ok(Some(id.clone()));
+        return world.account.user(id).map_or(Ok(None), may_act);
     }
     match incoming.header("from").map(str::trim) {
         None if route.from && world.knobs.behaviour.from_required => Err(Refusal::MissingFrom),
@@ -122,7 +146,7 @@ pub(crate) fn who_acts(
         Some(_) if route.method == "GET" => Ok(None),
         Some(email) if !email.contains('@') => Err(Refusal::MalformedFrom),
         Some(email) => match world.account.user_by_email(email) {
-            Some(user) => Ok(Some(user.id.clone())),
+            Some(user) => may_act(user),
             None => Err(Refusal::RequesterNotFound),
         },
     }

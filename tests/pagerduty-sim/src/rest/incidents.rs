@@ -21,15 +21,14 @@ const DAY_H: i64 = 24;
 const ZONE: TimeZone = TimeZone::UTC;
 
 pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let incident = world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
-    let incident = as_seen(incident, asked.stale);
+    let incident = asked.incident(world)?;
     let include = asked.query.include();
     Ok(Answer::ok(json!({ "incident": rest::incident(world, incident, &include) })))
 }
 
 /// Alerts are not simulated: no incident has any.
 pub(super) fn alerts(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    asked.incident(world)?;
     let none: [(); 0] = [];
     Ok(Answer::ok(Page::read(&asked.query)?.cut("alerts", &none, |()| json!(null))))
 }
@@ -37,22 +36,15 @@ pub(super) fn alerts(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let page = Page::read(&asked.query)?;
     let filter = Filter::read(world, &asked.query, asked.now)?;
+    let seen = |incident| asked.view.of(incident);
     let mut found: Vec<&Incident> = match asked.query.get("incident_key") {
-        Some(key) => world.incidents.with_key(key).collect(),
-        None => world.incidents.iter().collect(),
+        Some(key) => world.incidents.with_key(key).filter_map(seen).collect(),
+        None => world.incidents.iter().filter_map(seen).collect(),
     };
-    for incident in &mut found {
-        *incident = as_seen(incident, asked.stale);
-    }
     found.retain(|incident| filter.admits(incident));
     sort(&mut found, asked.query.get("sort_by").unwrap_or("created_at:asc"))?;
     let include = asked.query.include();
     Ok(Answer::ok(page.cut("incidents", &found, |it| rest::incident(world, it, &include))))
-}
-
-/// A stale read shows an incident as it was before its last change.
-fn as_seen(incident: &Incident, stale: bool) -> &Incident {
-    incident.previous.as_deref().filter(|_| stale).unwrap_or(incident)
 }
 
 struct Filter<'q> {

@@ -17,7 +17,7 @@ const OVERVIEW: &[&str] =
     &["trigger", "acknowledge", "unacknowledge", "assign", "escalate", "resolve", "annotate"];
 
 pub(super) fn of_incident(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let incident = world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    let incident = asked.incident(world)?;
     let entries = incident.log.iter().rev().filter_map(|position| world.log.get(*position));
     page(world, asked, entries)
 }
@@ -45,6 +45,7 @@ fn page<'w>(
     let (since, until) = (read("since")?, read("until")?);
     let overview = asked.query.flag("is_overview");
     let found: Vec<_> = entries
+        .filter(|it| asked.view.shows(it.at))
         .filter(|it| since.is_none_or(|since| it.at >= since))
         .filter(|it| until.is_none_or(|until| it.at < until))
         .filter(|it| !overview || OVERVIEW.contains(&it.kind.as_ref()))

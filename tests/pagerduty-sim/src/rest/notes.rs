@@ -9,7 +9,7 @@ use crate::shape::rest;
 use crate::world::World;
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let incident = world.incidents.find(asked.id()).ok_or(Refusal::IncidentNotFound)?;
+    let incident = asked.incident(world)?;
     // Newest first, as the web app shows them.
     let notes = incident.notes.iter().rev().map(|note| rest::note(world, note));
     Ok(Answer::ok(json!({ "notes": notes.collect::<Vec<_>>() })))

@@ -14,14 +14,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::limits::{Reading, nearest};
-use super::{Answer, Asked, Query, gate, routes, strict};
-use crate::clock;
+use super::{Answer, Asked, Query, View, gate, routes, strict};
 use crate::cut::Scissors;
 use crate::journal::Call;
 use crate::knobs::{Applied, Effect};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::world::World;
+use crate::{changed, clock};
 
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
@@ -138,7 +138,8 @@ async fn slow(shared: &Arc<Shared>, incoming: &Incoming, ms: u64, applied: Appli
 /// Carries a call out, logs it and answers.
 fn carry_out(shared: &Arc<Shared>, incoming: &Incoming, fault: Option<&str>) -> Response {
     let work = |world: &mut World| {
-        let done = process(world, incoming, fault == Some("stale"));
+        let stale = fault == Some("stale");
+        let (done, touched) = world.watched(|world| process(world, incoming, stale));
         // What the caller gets to see, not what would have been answered.
         let cut = fault.is_some_and(|name| name.starts_with("cut"));
         let status = if cut { 0 } else { done.answer.status };
@@ -147,6 +148,7 @@ fn carry_out(shared: &Arc<Shared>, incoming: &Incoming, fault: Option<&str>) -> 
         world.journal.call(Call {
             token: done.token.map(str::to_owned),
             violations: done.violations.clone(),
+            changed: changed::tell(world, &touched),
             answer,
             ..entry(incoming, status, fault)
         });
@@ -178,6 +180,7 @@ fn entry(incoming: &Incoming, status: u16, fault: Option<&str>) -> Call {
         status,
         body,
         answer: Value::Null,
+        changed: Vec::new(),
         traceparent: incoming.header("traceparent").map(str::to_owned),
         violations: Vec::new(),
         fault: fault.map(str::to_owned),
@@ -203,7 +206,7 @@ fn pass(
     let found = routes::find(&incoming.method, &incoming.path);
     done.violations = strict::check(incoming, found.as_ref().map(|(route, _)| *route));
     if let Some((route, path)) = found.as_ref().filter(|(route, _)| route.open) {
-        let asked = asked(incoming, path.clone(), None, true, stale);
+        let asked = asked(incoming, path.clone(), None, true, View::Latest);
         return (route.handler)(world, &asked);
     }
     let key = gate::authenticate(world, incoming)?;
@@ -217,7 +220,8 @@ fn pass(
     gate::check_grant(&key, route)?;
     let acts_as = gate::who_acts(world, &key, route, incoming)?;
     gate::check_body(incoming, route)?;
-    let asked = asked(incoming, path, acts_as, key.of_account(), stale);
+    let view = gate::view(world, route, incoming.at, stale);
+    let asked = asked(incoming, path, acts_as, key.of_account(), view);
     (route.handler)(world, &asked)
 }
 
@@ -226,7 +230,7 @@ fn asked(
     path: Vec<String>,
     acts_as: Option<String>,
     account_key: bool,
-    stale: bool,
+    view: View,
 ) -> Asked {
     Asked {
         path,
@@ -235,7 +239,7 @@ fn asked(
         acts_as,
         account_key,
         now: incoming.at,
-        stale,
+        view,
     }
 }
 

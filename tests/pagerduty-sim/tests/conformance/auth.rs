@@ -135,3 +135,44 @@ async fn a_key_can_be_revoked_and_restored() {
         assert_eq!(pd.get("/incidents").await.status, status);
     }
 }
+
+/// §3.2, §7.13: a person without the right to change incidents, named as the author.
+#[tokio::test]
+async fn an_author_without_rights_is_refused_with_1018() {
+    let pd = Pd::start().await;
+    pd.send("PUT", &format!("/_sim/users/{PRIYA}"), &[], json!({ "read_only": true })).await;
+    let body = || new_incident("t", json!({}));
+    let reply = pd.call_as(PRIYA_EMAIL, "POST", "/incidents", body()).await;
+    assert_eq!((reply.status, reply.code()), (403, 1018));
+    let read = pd.call_as(PRIYA_EMAIL, "GET", "/incidents", Value::Null).await;
+    assert_eq!(read.status, 200);
+    pd.send("PUT", &format!("/_sim/users/{PRIYA}"), &[], json!({ "read_only": false })).await;
+    assert_eq!(pd.call_as(PRIYA_EMAIL, "POST", "/incidents", body()).await.status, 201);
+}
+
+/// RFC 9110 §6.6.1: a server with a clock says when it answered; the far side's clock is read from that.
+#[tokio::test]
+async fn every_answer_says_when_it_was_made() {
+    let pd = Pd::start().await;
+    let incident = pd.create("t").await;
+    let path = format!("/incidents/{}", id(&incident));
+    let fault = json!({ "next": 1, "path_prefix": "/users", "effect": { "kind": "rate_limit", "bare": true } });
+    pd.knobs(json!({ "rest": [fault] })).await;
+    let replies = [
+        pd.get(&path).await,
+        pd.update(&path[11..], json!({ "title": "" })).await,
+        pd.get("/nothing").await,
+        pd.get("/users").await,
+        pd.send("GET", &path, &[], Value::Null).await,
+    ];
+    let statuses = replies.each_ref().map(|it| it.status);
+    assert_eq!(statuses, [200, 400, 404, 429, 401]);
+    for reply in replies {
+        let date = reply.headers.get("date").expect("a date").to_str().expect("text");
+        let at = jiff::fmt::rfc2822::parse(date).expect("a date as HTTP writes it").timestamp();
+        let call = pd.sim.calls(0).pop().expect("a call").time;
+        let last: jiff::Timestamp = call.parse().expect("an instant");
+        let apart = last.duration_since(at).abs();
+        assert!(apart < jiff::SignedDuration::from_secs(10), "{date} {call}");
+    }
+}

@@ -103,6 +103,37 @@ async fn custom_fields_are_set_and_told_with_previous_values() {
     assert_eq!(pd.call("PUT", &path, wrong).await.status, 400);
 }
 
+/// §3.5: data types and field types; what is of another one is invalid input.
+#[tokio::test]
+async fn a_custom_field_takes_values_of_its_type_only() {
+    let pd = Pd::start().await;
+    let incident = pd.create("t").await;
+    let path = format!("/incidents/{}/custom_fields/values", id(&incident));
+    let cases = [
+        ("environment", json!("staging"), json!("elsewhere")),
+        ("incidents_link", json!("https://a.example.test/1"), json!("a.example.test")),
+        ("tags", json!(["a", "b"]), json!("a")),
+        ("affected_users", json!(12), json!(1.5)),
+        ("customer_visible", json!(true), json!("true")),
+        ("error_rate", json!(0.25), json!("0.25")),
+        ("began_at", json!("2026-03-02T09:14:07Z"), json!("yesterday")),
+        ("regions", json!(["eu-west", "us-east"]), json!(["the moon"])),
+    ];
+    for (name, good, bad) in cases {
+        let set = |value: &Value| json!({ "custom_fields": [{ "name": name, "value": value }] });
+        let reply = pd.call("PUT", &path, set(&bad)).await;
+        assert_eq!((reply.status, reply.code()), (400, 2001), "{name}: {bad}");
+        assert_eq!(pd.call("PUT", &path, set(&good)).await.status, 201, "{name}: {good}");
+        let read = pd.get(&path).await;
+        let list = read.body["custom_fields"].as_array().expect("a list");
+        let field = list.iter().find(|it| it["name"] == name).expect("a field");
+        assert_eq!(field["value"], good, "{name}");
+        assert_eq!(pd.call("PUT", &path, set(&Value::Null)).await.status, 201, "{name} cleared");
+    }
+    let unknown = json!({ "custom_fields": [{ "name": "colour", "value": "red" }] });
+    assert_eq!(pd.call("PUT", &path, unknown).await.status, 400);
+}
+
 /// §3.5: 201; only acknowledged ones (1012), 1 s to a week (1013); it shows as pending.
 #[tokio::test]
 async fn only_an_acknowledged_incident_can_be_snoozed() {

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod changed;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod create;
@@ -22,6 +24,8 @@ mod harness;
 mod help;
 #[cfg(test)]
 mod knobs;
+#[cfg(test)]
+mod lag;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]

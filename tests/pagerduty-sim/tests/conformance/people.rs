@@ -34,6 +34,23 @@ async fn priorities_come_most_severe_first() {
     assert_eq!(names, ["P1", "P2", "P3", "P4", "P5"]);
 }
 
+/// §3.6: 402 without the feature.
+#[tokio::test]
+async fn an_account_without_priorities_answers_402() {
+    let pd = Pd::start().await;
+    let set = async |names: &[&str]| {
+        let body = json!({ "priorities": names });
+        pd.send("PUT", "/_sim/priorities", &[], body).await.status
+    };
+    assert_eq!(set(&[]).await, 200);
+    let reply = pd.get("/priorities").await;
+    assert_eq!((reply.status, reply.code()), (402, 2014));
+    assert_eq!(set(&["P2", "P4"]).await, 200);
+    let reply = pd.get("/priorities").await;
+    assert_eq!(ids(&reply.body["priorities"]), ["PPRI002", "PPRI004"]);
+    assert_eq!(set(&["P9"]).await, 400);
+}
+
 /// §3.6: abilities as a list, and one of them as 204 or 402.
 #[tokio::test]
 async fn abilities_are_listed_and_probed() {
