@@ -1,5 +1,7 @@
 //! How the domain's values look in the contract's messages.
 
+pub(crate) mod dead_letter;
+
 use jiff::Timestamp;
 use tandem_domain::{
     field::Field,
@@ -70,7 +72,7 @@ pub(crate) fn incident(from: &Incident, links: Vec<v1::RecordRef>) -> v1::Incide
         assigned_to: text(Field::AssignedTo),
         escalation_policy: text(Field::EscalationPolicy),
         incident_type: from.incident_type.clone().unwrap_or_default(),
-        labels: from.labels.clone().into_iter().collect(),
+        labels: from.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         links,
         etag: from.revision.to_string(),
         create_time: Some(instant(from.created_at)),
@@ -117,6 +119,7 @@ fn strategy(from: Strategy) -> v1::ConflictStrategy {
     match from {
         Strategy::LastWriteWins => v1::ConflictStrategy::LastWriteWins,
         Strategy::OwnershipPriority => v1::ConflictStrategy::OwnershipPriority,
+        Strategy::ManualReview => v1::ConflictStrategy::ManualReview,
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn work(items: &[&Item], loaded: Loaded) -> Written {
             Event::Edit(edit) => Some(edit.org.to_string()),
         };
         let configs = org.and_then(|org| by_org.get(&org)).unwrap_or(&none);
-        let input = Input { event: &item.event, sequence: item.sequence, at: item.at };
+        let (event, sequence, at) = (&item.event, item.sequence, item.at);
+        let input = Input { event, sequence, at, elsewhere: false };
         let about = written.about(input);
         let state = about.and_then(|id| written.states.get(&id).cloned());
         let step = reconcile(state, input, configs);

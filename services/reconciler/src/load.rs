@@ -28,7 +28,7 @@ pub(crate) async fn load(conn: &mut PgConnection, items: &[&Item]) -> Result<Loa
     let mut states: BTreeMap<IncidentId, State> = incidents::lock(conn, &ids)
         .await?
         .into_iter()
-        .map(|incident| (incident.id, State { incident, links: Vec::new(), notes: Vec::new() }))
+        .map(|incident| (incident.id, State { incident, links: Vec::new(), notes: Vec::new(), conflicts: Vec::new() }))
         .collect();
     for stored in links::of_incidents(conn, &ids).await? {
         if let Some(state) = states.get_mut(&stored.link.incident) {

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    conflict::Choice,
     field::{Field, Value},
-    id::{EditId, IncidentId, IntegrationId, LinkId, NoteId, Org, RecordId},
+    id::{ConflictId, EditId, IncidentId, IntegrationId, LinkId, NoteId, Org, RecordId},
     incident::Actor,
     lens::Foreign,
 };
@@ -46,6 +47,9 @@ pub struct Snapshot {
     /// The service it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Foreign>,
+    /// The teams it concerns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<Foreign>,
     /// When the record came to be, on the external clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -108,6 +112,9 @@ pub struct Reading {
     pub sent: Timestamp,
     /// Just after the answer was in, on our clock.
     pub received: Timestamp,
+    /// The answer's `Date`, in whole seconds of the external clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
     /// What it showed.
     pub snapshot: Snapshot,
 }
@@ -138,6 +145,9 @@ pub enum Outcome {
         after: Option<Box<Reading>>,
         /// What became of each wanted field.
         fates: BTreeMap<Field, Fate>,
+        /// Whether an earlier attempt of unknown outcome may have taken effect, now or later.
+        #[serde(default)]
+        uncertain: bool,
     },
     /// A note was added.
     Noted {
@@ -219,6 +229,34 @@ pub enum Change {
         /// Its text.
         text: String,
     },
+    /// Decides a conflict.
+    Resolve {
+        /// The conflict.
+        conflict: ConflictId,
+        /// What was decided.
+        #[serde(flatten)]
+        choice: Choice,
+    },
+    /// Joins the incident to a record that is there already.
+    Link {
+        /// The integration.
+        integration: IntegrationId,
+        /// The record.
+        record: RecordId,
+    },
+    /// Takes a link apart; its record is left alone from then on.
+    Unlink {
+        /// The link.
+        link: LinkId,
+    },
+    /// Compares both sides of a link again.
+    Resync {
+        /// The link.
+        link: LinkId,
+        /// Whether to read the record even where nothing seems to differ.
+        #[serde(default)]
+        read: bool,
+    },
 }
 
 /// What the reconciler answers to an edit's author.
@@ -251,6 +289,10 @@ pub enum Refusal {
     Stale,
     /// A value does not fit its field.
     Unfit,
+    /// The field is read-only here: the external side owns it, and that is enforced.
+    ReadOnly,
+    /// It is joined, or settled, already.
+    Taken,
 }
 
 impl Event {

@@ -95,12 +95,15 @@ impl PublicEvent {
 /// An incident as the outside sees it.
 pub fn incident_json(incident: &Incident) -> serde_json::Value {
     let fields =
-        Field::ALL.into_iter().map(|field| (field.name().to_owned(), incident.value(field).into()));
+        Field::ALL.into_iter().map(|field| (field.to_string(), incident.value(field).into()));
     let mut json: serde_json::Map<String, serde_json::Value> = fields.collect();
     json.insert("id".to_owned(), incident.id.to_string().into());
     json.insert("org".to_owned(), incident.org.as_str().into());
     json.insert("incident_type".to_owned(), incident.incident_type.clone().into());
-    json.insert("labels".to_owned(), serde_json::json!(incident.labels));
+    json.insert(
+        "labels".to_owned(),
+        serde_json::json!(incident.labels().collect::<std::collections::BTreeMap<_, _>>()),
+    );
     json.insert("revision".to_owned(), incident.revision.into());
     json.insert("created_at".to_owned(), incident.created_at.to_string().into());
     json.insert("updated_at".to_owned(), incident.updated_at.to_string().into());

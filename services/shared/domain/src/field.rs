@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
 /// A platform value of a field. `None` is "empty", a value like any other; a field that was not
@@ -10,7 +11,7 @@ pub type Value = Option<String>;
 
 /// A field of an incident that can have a counterpart in an external system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Field {
     /// One line that says what is wrong.
     Title,
@@ -24,6 +25,53 @@ pub enum Field {
     AssignedTo,
     /// Who is called, and in which order.
     EscalationPolicy,
+    /// A free label, `label.<name>` in JSON and on the command line.
+    Label(LabelName),
+}
+
+/// The name of a label: 1 to 63 printable ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LabelName {
+    text: ArrayString<LABEL_NAME_MAX>,
+}
+
+/// The longest name of a label, in characters.
+pub const LABEL_NAME_MAX: usize = 63;
+/// The longest value of a label, in characters.
+pub const LABEL_VALUE_MAX: usize = 256;
+
+impl LabelName {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        self.text.as_str()
+    }
+}
+
+impl From<LabelName> for String {
+    fn from(name: LabelName) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for LabelName {
+    type Error = NotAField;
+
+    fn try_from(text: String) -> Result<Self, NotAField> {
+        text.parse()
+    }
+}
+
+impl FromStr for LabelName {
+    type Err = NotAField;
+
+    fn from_str(text: &str) -> Result<Self, NotAField> {
+        let printable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        match ArrayString::from(text) {
+            Ok(text) if printable => Ok(Self { text }),
+            _ => Err(NotAField { text: clip(text) }),
+        }
+    }
 }
 
 /// Why a value does not fit its field.
@@ -42,7 +90,7 @@ pub const TITLE_MAX: usize = 1024;
 pub const TEXT_MAX: usize = 48 * 1024;
 
 impl Field {
-    /// Every field, in the order people read them.
+    /// Every field but the labels, in the order people read them.
     pub const ALL: [Self; 6] = [
         Self::Title,
         Self::Description,
@@ -52,8 +100,8 @@ impl Field {
         Self::EscalationPolicy,
     ];
 
-    /// Its name in protos, tables, subjects and on the command line.
-    pub const fn name(self) -> &'static str {
+    /// Its name in protos, tables, subjects and on the command line; a label's is its own.
+    pub fn name(&self) -> &str {
         match self {
             Self::Title => "title",
             Self::Description => "description",
@@ -61,6 +109,7 @@ impl Field {
             Self::Status => "status",
             Self::AssignedTo => "assigned_to",
             Self::EscalationPolicy => "escalation_policy",
+            Self::Label(name) => name.as_str(),
         }
     }
 
@@ -77,6 +126,9 @@ impl Field {
             }
             (Self::Severity, value) => one_of(self, value, &SEVERITIES),
             (Self::Status, value) => one_of(self, value, &STATUSES),
+            (Self::Label(_), Some(text)) if text.chars().count() > LABEL_VALUE_MAX => {
+                unfit(format!("it is longer than {LABEL_VALUE_MAX} characters"))
+            }
             (_, Some(text)) if text.len() > TEXT_MAX => {
                 unfit(format!("it is longer than {TEXT_MAX} bytes"))
             }
@@ -103,9 +155,15 @@ fn one_of(field: Field, value: Option<&str>, allowed: &[&str]) -> Result<(), Unf
     }
 }
 
+/// What a label's name is preceded by where it stands among other fields.
+const LABEL: &str = "label.";
+
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        match self {
+            Self::Label(name) => write!(f, "{LABEL}{}", name.as_str()),
+            _ => f.pad(self.name()),
+        }
     }
 }
 
@@ -113,20 +171,42 @@ impl FromStr for Field {
     type Err = NotAField;
 
     fn from_str(text: &str) -> Result<Self, NotAField> {
+        if let Some(name) = text.strip_prefix(LABEL) {
+            return name.parse().map(Self::Label);
+        }
         Self::ALL
             .into_iter()
             .find(|field| field.name() == text)
-            .ok_or_else(|| NotAField { text: text.chars().take(64).collect() })
+            .ok_or_else(|| NotAField { text: clip(text) })
+    }
+}
+
+impl TryFrom<String> for Field {
+    type Error = NotAField;
+
+    fn try_from(text: String) -> Result<Self, NotAField> {
+        text.parse()
+    }
+}
+
+impl From<Field> for String {
+    fn from(field: Field) -> Self {
+        field.to_string()
     }
 }
 
 /// Why a text names no field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a field: use title, description, severity, status, assigned_to or escalation_policy"
+    "{text:?} is not a field: use title, description, severity, status, assigned_to, \
+     escalation_policy or label.<name> (1 to {LABEL_NAME_MAX} printable ASCII characters)"
 )]
 pub struct NotAField {
     text: String,
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 #[cfg(test)]
@@ -140,6 +220,12 @@ mod tests {
             assert_eq!(serde_json::to_value(field).unwrap(), field.name());
         }
         assert!("Title".parse::<Field>().is_err());
+        let label: Field = "label.team".parse().unwrap();
+        assert_eq!((label.name(), label.to_string()), ("team", "label.team".to_owned()));
+        assert_eq!(serde_json::from_str::<Field>("\"label.team\"").unwrap(), label);
+        for bad in ["label.", "label.a b", &format!("label.{}", "x".repeat(64))] {
+            assert!(bad.parse::<Field>().is_err(), "{bad}");
+        }
     }
 
     #[test]

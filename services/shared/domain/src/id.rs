@@ -144,6 +144,8 @@ kinds! {
     DecisionId, DecisionKind, "dec", "a decision";
     /// A change made on the platform side.
     EditId, EditKind, "edt", "an edit";
+    /// A disagreement somebody has to settle.
+    ConflictId, ConflictKind, "cfl", "a conflict";
     /// A note on an incident's timeline.
     NoteId, NoteKind, "nte", "a note";
     /// A message that could not be handled.

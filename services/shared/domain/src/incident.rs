@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    decision::Head,
     field::{Field, Value},
-    id::{IncidentId, Org},
+    id::{IncidentId, LinkId, Org},
 };
 
 /// One of the two sides that are kept in step.
@@ -66,6 +67,9 @@ pub struct Owned {
     /// When our stream had the edit that set it; edits take effect in that order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Timestamp>,
+    /// The link it came through; none where it was set on the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<LinkId>,
 }
 
 /// The platform's record of one incident.
@@ -79,8 +83,6 @@ pub struct Incident {
     pub fields: BTreeMap<Field, Owned>,
     /// What kind of incident it is, for example `infrastructure`; follows the service mapping.
     pub incident_type: Option<String>,
-    /// Free labels.
-    pub labels: BTreeMap<String, String>,
     /// Grows by one with each change; the etag clients see.
     pub revision: u64,
     /// The number of public events so far.
@@ -89,11 +91,21 @@ pub struct Incident {
     pub created_at: Timestamp,
     /// When its last change was applied, on our clock.
     pub updated_at: Timestamp,
+    /// The end of the chain of its decisions.
+    pub chain: Head,
 }
 
 impl Incident {
     /// The value of a field; `None` is empty or never set.
     pub fn value(&self, field: Field) -> Option<&str> {
         self.fields.get(&field).and_then(|owned| owned.value.as_deref())
+    }
+
+    /// Its labels that are not empty.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter_map(|(field, owned)| match (field, &owned.value) {
+            (Field::Label(name), Some(value)) => Some((name.as_str(), value.as_str())),
+            _ => None,
+        })
     }
 }

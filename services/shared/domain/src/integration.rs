@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    field::Field,
+    clock::Offset,
+    field::{Field, LabelName},
     id::{Connector, Handle, IntegrationId, Org},
     incident::Side,
     lens::Lens,
+    scope::Scope,
 };
 
 /// Which way changes travel.
@@ -45,6 +47,8 @@ pub enum Strategy {
     LastWriteWins,
     /// The field's owner wins.
     OwnershipPriority,
+    /// Both values are kept, and the field is frozen until somebody decides.
+    ManualReview,
 }
 
 /// The rules of one field in one integration.
@@ -65,6 +69,20 @@ pub struct FieldRule {
     pub disturbs: Vec<Disturbance>,
     /// Among several integrations' claims on a field, the highest number wins.
     pub priority: u32,
+    /// Whether the field is read-only for the side that does not own it.
+    #[serde(default)]
+    pub enforced: bool,
+    /// What the external side calls the field, where it is one that people define there; the
+    /// label's own name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<LabelName>,
+}
+
+impl FieldRule {
+    /// Whether only `side` may change the field.
+    pub fn belongs_to(&self, side: Side) -> bool {
+        self.enforced && self.owner == side
+    }
 }
 
 /// A change of another field that the external side makes by itself when a field is written.
@@ -121,6 +139,15 @@ pub struct Integration {
     pub fields: BTreeMap<Field, FieldRule>,
     /// The services that take part.
     pub services: Vec<ServiceMapping>,
+    /// Which incidents and records take part.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Whether escalations are carried over.
+    #[serde(default)]
+    pub sync_escalations: bool,
+    /// How far the external clock is from ours; measured, not configured.
+    #[serde(skip)]
+    pub clock: Offset,
     /// The configuration's version; decisions record it.
     pub version: u64,
 }
@@ -133,14 +160,33 @@ impl Integration {
 
     /// Whether the platform's value of `field` is to reach the external side.
     pub fn writes(&self, field: Field) -> bool {
-        let allowed = |rule: &FieldRule| rule.direction.outbound();
+        let allowed =
+            |rule: &FieldRule| rule.direction.outbound() && !rule.belongs_to(Side::External);
         self.sends() && self.fields.get(&field).is_some_and(allowed)
     }
 
     /// Whether the external side's value of `field` may change the platform's.
     pub fn reads(&self, field: Field) -> bool {
-        let allowed = |rule: &FieldRule| rule.direction.inbound();
+        let allowed =
+            |rule: &FieldRule| rule.direction.inbound() && !rule.belongs_to(Side::Platform);
         self.enabled && self.direction.inbound() && self.fields.get(&field).is_some_and(allowed)
+    }
+
+    /// What the external side calls `field`.
+    pub fn external_name(&self, field: Field) -> Field {
+        let named = self.fields.get(&field).and_then(|rule| rule.external);
+        named.map_or(field, Field::Label)
+    }
+
+    /// The field that the external side calls `name`; none where a label is mapped to another one.
+    pub fn field_named(&self, name: Field) -> Option<Field> {
+        let Field::Label(external) = name else { return Some(name) };
+        let renamed = |(_, rule): &(&Field, &FieldRule)| rule.external == Some(external);
+        let found = self.fields.iter().find(renamed).map(|(field, _)| *field);
+        found.or_else(|| {
+            let rule = self.fields.get(&name)?;
+            rule.external.is_none().then_some(name)
+        })
     }
 
     /// The incident type that goes with an external service.

@@ -6,6 +6,8 @@
 //! `put(put(p, e), e) = put(p, e)` (what was taken agrees with what it was taken from). A table that
 //! breaks them is refused by [`Lens::check`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::field::{Field, Unfit, Value};
@@ -55,9 +57,17 @@ pub enum Lens {
     },
     /// Written when the record is created and never again; the external side does not show it.
     Once,
-    /// A reference the external side owns: the platform shows its label; nothing is written back.
-    Reference,
+    /// A reference to something the external side keeps: the platform shows what a row says, else
+    /// its label. Only what a row names is written back.
+    Reference {
+        /// Explicit counterparts: the platform's word for an external id.
+        #[serde(default)]
+        rows: Vec<Row>,
+    },
 }
+
+/// Which platform value each external value last stood for.
+pub type Memory = BTreeMap<String, String>;
 
 /// One line of a [`Lens::Table`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +127,12 @@ impl Lens {
     ) -> Result<Option<Value>, NoPartner> {
         match self {
             Self::Same => Ok(Some(platform.map(str::to_owned))),
-            Self::Reference | Self::Once => Ok(None),
+            Self::Once => Ok(None),
+            Self::Reference { rows } if rows.is_empty() => Ok(None),
+            Self::Reference { rows } => match platform {
+                None => Ok(None),
+                Some(platform) => Ok(Some(Some(shown(rows, Some(platform))?.to_owned()))),
+            },
             Self::Table { rows } => Ok(Some(Some(shown(rows, platform)?.to_owned()))),
             Self::Ranked { rows, second } => {
                 let first = shown(rows, platform)?;
@@ -125,7 +140,8 @@ impl Lens {
                 let rank = match held {
                     Some((_, Some(held))) if has(second, held) => Some(shown(second, platform)?),
                     Some((_, held)) => held,
-                    None => None,
+                    // A new record begins with both.
+                    None => Some(shown(second, platform)?),
                 };
                 Ok(Some(Some(ranked(first, rank))))
             }
@@ -134,21 +150,52 @@ impl Lens {
 
     /// Whether the two sides say the same.
     pub fn agree(&self, platform: Option<&str>, theirs: &Foreign) -> bool {
-        self.put(platform, theirs).is_ok_and(|taken| taken.as_deref() == platform)
+        self.put(platform, theirs, &Memory::new()).is_ok_and(|taken| taken.as_deref() == platform)
     }
 
-    /// What a platform value becomes when the external side holds `external`.
-    pub fn put(&self, platform: Option<&str>, external: &Foreign) -> Result<Value, NoPartner> {
+    /// What is to be remembered of a platform value: for each external value that stands for
+    /// several, which one it stood for last.
+    pub fn remember(&self, platform: Option<&str>, memory: &mut Memory) {
+        let (rows, second) = match self {
+            Self::Table { rows } => (rows, None),
+            Self::Ranked { rows, second } => (rows, Some(second)),
+            Self::Same | Self::Once | Self::Reference { .. } => return,
+        };
+        for rows in std::iter::once(rows).chain(second) {
+            let Ok(external) = shown(rows, platform) else { continue };
+            let several = rows.iter().filter(|row| row.external == external).count() > 1;
+            let value = platform.unwrap_or_default();
+            if several && memory.get(external).is_none_or(|held| held != value) {
+                memory.insert(external.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// What a platform value becomes when the external side holds `external`: itself where that
+    /// says the same, else what the external value stood for last, else what it is on a fresh
+    /// incident.
+    pub fn put(
+        &self,
+        platform: Option<&str>,
+        external: &Foreign,
+        memory: &Memory,
+    ) -> Result<Value, NoPartner> {
         match self {
             Self::Same => Ok(external.value.clone()),
             Self::Once => Ok(platform.map(str::to_owned)),
-            Self::Reference => Ok(external.label.clone().or_else(|| external.value.clone())),
-            Self::Table { rows } => taken(rows, platform, external.value.as_deref()).map(Some),
+            Self::Reference { rows } => {
+                let mapped = rows.iter().find(|row| Some(&row.external) == external.value.as_ref());
+                let mapped = mapped.map(|row| row.platform.clone());
+                Ok(mapped.or_else(|| external.label.clone()).or_else(|| external.value.clone()))
+            }
+            Self::Table { rows } => {
+                taken(rows, platform, external.value.as_deref(), memory).map(Some)
+            }
             Self::Ranked { rows, second } => {
                 let (first, rank) = parts(external.value.as_deref().unwrap_or_default());
                 match rank {
-                    Some(rank) if has(second, rank) => taken(second, platform, Some(rank)),
-                    _ => taken(rows, platform, Some(first)),
+                    Some(rank) if has(second, rank) => taken(second, platform, Some(rank), memory),
+                    _ => taken(rows, platform, Some(first), memory),
                 }
                 .map(Some)
             }
@@ -163,7 +210,8 @@ impl Lens {
     /// Refuses a lens that breaks the laws for the values of `field`.
     pub fn check(&self, field: Field) -> Result<(), Unlawful> {
         match self {
-            Self::Same | Self::Reference | Self::Once => Ok(()),
+            Self::Same | Self::Once => Ok(()),
+            Self::Reference { rows } => unambiguous(rows, field),
             Self::Table { rows } => check(rows, field),
             Self::Ranked { rows, second } => {
                 check(rows, field)?;
@@ -203,26 +251,35 @@ fn taken(
     rows: &[Row],
     platform: Option<&str>,
     external: Option<&str>,
+    memory: &Memory,
 ) -> Result<String, NoPartner> {
     let value = external.unwrap_or_default();
     let of_value = || rows.iter().filter(|row| row.external == value);
     of_value()
         .find(|row| Some(row.platform.as_str()) == platform)
+        .or_else(|| of_value().find(|row| memory.get(value) == Some(&row.platform)))
         .or_else(|| of_value().find(|row| row.fresh))
         .map(|row| row.platform.clone())
         .ok_or_else(|| NoPartner { value: value.to_owned() })
 }
 
 fn check(rows: &[Row], field: Field) -> Result<(), Unlawful> {
+    unambiguous(rows, field)?;
     for row in rows {
-        field.check(Some(&row.platform)).map_err(Unlawful::Unfit)?;
-        if rows.iter().filter(|other| other.platform == row.platform).count() > 1 {
-            return Err(Unlawful::Ambiguous { value: row.platform.clone() });
-        }
         let fresh = rows.iter().filter(|other| other.external == row.external && other.fresh);
         match fresh.count() {
             1 => {}
             marked => return Err(Unlawful::Fresh { value: row.external.clone(), rows: marked }),
+        }
+    }
+    Ok(())
+}
+
+fn unambiguous(rows: &[Row], field: Field) -> Result<(), Unlawful> {
+    for row in rows {
+        field.check(Some(&row.platform)).map_err(Unlawful::Unfit)?;
+        if rows.iter().filter(|other| other.platform == row.platform).count() > 1 {
+            return Err(Unlawful::Ambiguous { value: row.platform.clone() });
         }
     }
     Ok(())
@@ -260,7 +317,7 @@ mod tests {
     fn a_value_without_a_partner_is_named() {
         let lens = Lens::Table { rows: vec![row("SEV-1", "high", true)] };
         assert_eq!(lens.get(Some("SEV-4"), None), Err(NoPartner { value: "SEV-4".to_owned() }));
-        assert!(lens.put(Some("SEV-1"), &Foreign::plain("medium")).is_err());
+        assert!(lens.put(Some("SEV-1"), &Foreign::plain("medium"), &Memory::new()).is_err());
     }
 
     /// Any table over the severities in which each external value has one fresh row.
@@ -292,13 +349,13 @@ mod tests {
             prop_assert_eq!(lens.check(Field::Severity), Ok(()));
             let platform = SEVERITIES[at];
             let shown = Foreign { value: lens.get(Some(platform), None).unwrap().unwrap(), label: None };
-            prop_assert_eq!(lens.put(Some(platform), &shown), Ok(Some(platform.to_owned())));
+            prop_assert_eq!(lens.put(Some(platform), &shown, &Memory::new()), Ok(Some(platform.to_owned())));
         }
 
         #[test]
         fn what_was_put_is_got_again(lens in lawful(), at in 0..SEVERITIES.len(), to in 0..SEVERITIES.len()) {
             let external = Foreign { value: lens.get(Some(SEVERITIES[to]), None).unwrap().unwrap(), label: None };
-            let taken = lens.put(Some(SEVERITIES[at]), &external).unwrap();
+            let taken = lens.put(Some(SEVERITIES[at]), &external, &Memory::new()).unwrap();
             prop_assert!(lens.agree(taken.as_deref(), &external));
             prop_assert_eq!(lens.get(taken.as_deref(), Some(&external)), Ok(Some(external.value)));
         }
@@ -315,7 +372,7 @@ mod tests {
                 "" => Foreign::plain(first),
                 held => Foreign::plain(format!("{first}+{held}")),
             };
-            let taken = lens.put(Some(ours), &theirs).unwrap();
+            let taken = lens.put(Some(ours), &theirs, &Memory::new()).unwrap();
             if let Some(decided) = SEVERITIES.get(rank) {
                 prop_assert_eq!(taken.as_deref(), Some(*decided));
             }

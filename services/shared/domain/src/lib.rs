@@ -15,6 +15,8 @@
 //! Add a variant to [`Field`](field::Field), say what values it takes in `Field::check`, give it a
 //! default owner and lens in the connector that knows its counterpart, and a column in the store.
 
+pub mod clock;
+pub mod conflict;
 pub mod decision;
 pub mod event;
 pub mod feed;
@@ -26,5 +28,6 @@ pub mod lens;
 pub mod link;
 pub mod outbound;
 pub mod reconcile;
+pub mod scope;
 #[cfg(test)]
 mod world;

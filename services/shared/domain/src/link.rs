@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::Offset,
     field::{Field, Value},
     id::{IncidentId, IntegrationId, LinkId, RecordId},
+    incident::Actor,
     lens::Foreign,
     outbound::Want,
 };
@@ -45,13 +47,9 @@ pub enum Order {
     Unordered,
 }
 
-/// How far the two clocks are assumed to be apart at most, while it is not measured. Generous: what
-/// lies closer together costs a read, what is ordered wrongly costs somebody's edit.
-pub const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_mins(1);
-
 impl Stamp {
     /// How `self` stands to `other`: causality first, clocks only where it says nothing.
-    pub fn order(&self, other: &Self) -> Order {
+    pub fn order(&self, other: &Self, clock: Offset) -> Order {
         match (self, other) {
             (
                 Self::Told { occurred_at, sequence, .. },
@@ -76,10 +74,10 @@ impl Stamp {
                 }
             }
             (Self::Read { sent, received }, Self::Told { occurred_at, arrived, .. }) => {
-                read_against_told(*sent, *received, *occurred_at, *arrived)
+                read_against_told((*sent, *received), *occurred_at, *arrived, clock)
             }
             (Self::Told { occurred_at, arrived, .. }, Self::Read { sent, received }) => {
-                match read_against_told(*sent, *received, *occurred_at, *arrived) {
+                match read_against_told((*sent, *received), *occurred_at, *arrived, clock) {
                     Order::Newer => Order::Older,
                     Order::Older => Order::Newer,
                     Order::Unordered => Order::Unordered,
@@ -88,27 +86,32 @@ impl Stamp {
         }
     }
 
-    /// The interval in which what was seen came to be at the latest, for want of the exact time.
-    pub const fn latest(&self) -> Timestamp {
+    /// The earliest instant on our clock at which what was seen was certainly there.
+    pub fn earliest(&self, clock: Offset) -> Timestamp {
         match self {
-            Self::Told { occurred_at, .. } => *occurred_at,
+            Self::Told { occurred_at, arrived, .. } => clock.earliest(*occurred_at).min(*arrived),
+            Self::Read { sent, .. } => *sent,
+        }
+    }
+
+    /// The latest instant on our clock by which what was seen had come to be.
+    pub fn latest(&self, clock: Offset) -> Timestamp {
+        match self {
+            Self::Told { occurred_at, arrived, .. } => clock.latest(*occurred_at).min(*arrived),
             Self::Read { received, .. } => *received,
         }
     }
 }
 
 fn read_against_told(
-    sent: Timestamp,
-    received: Timestamp,
+    (sent, received): (Timestamp, Timestamp),
     occurred_at: Timestamp,
     arrived: Timestamp,
+    clock: Offset,
 ) -> Order {
-    let apart = CLOCK_DIFFERENCE_MAX;
-    let before_read = occurred_at.checked_add(apart).is_ok_and(|latest| latest < sent);
-    let after_read = occurred_at.checked_sub(apart).is_ok_and(|earliest| earliest > received);
-    if sent >= arrived || before_read {
+    if sent >= arrived || clock.latest(occurred_at) < sent {
         Order::Newer
-    } else if after_read {
+    } else if clock.earliest(occurred_at) > received {
         Order::Older
     } else {
         Order::Unordered
@@ -142,6 +145,40 @@ pub struct Intent {
     pub rev: u64,
     /// The last version of the desired state that carries it.
     pub version: u64,
+    /// When it was opened, on our clock.
+    pub opened: Timestamp,
+    /// Whether a call that carried it was made, as far as was reported.
+    #[serde(default)]
+    pub attempted: bool,
+    /// What was taken for its echo. Were it never sent, that was somebody's edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<Echo>,
+}
+
+/// An observation that was explained by a write of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// Who is told to have made the change.
+    pub by: Actor,
+    /// The earliest it came to be, on our clock.
+    pub lo: Timestamp,
+    /// The latest it came to be, on our clock.
+    pub hi: Timestamp,
+    /// Whether it was announced as an edit.
+    pub announced: bool,
+}
+
+/// A write of ours that landed, or may have, and what it may still be seen as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landed {
+    /// What was written, in the external side's words.
+    pub value: Value,
+    /// The platform's revision it stood for.
+    pub rev: u64,
+    /// When it was opened, on our clock.
+    pub from: Timestamp,
+    /// By when it had landed, on our clock.
+    pub until: Timestamp,
 }
 
 /// An observation that nobody could order.
@@ -153,6 +190,13 @@ pub struct Held {
     /// say, that read began after this was seen.
     #[serde(default)]
     pub asked: u64,
+    /// Whether it was judged as an edit when it was seen.
+    #[serde(default)]
+    pub judged: bool,
+    /// The read that settles it must not begin before this, on our clock: until then it may come
+    /// from a copy of the external side's data that lags behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// What a link remembers of one field.
@@ -171,9 +215,38 @@ pub struct LinkField {
     /// nothing is written to the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
-    /// When the answer to our last write of the field was in, on our clock.
+    /// Our last writes that landed, oldest first: what they put there is nobody's edit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub landed: Vec<Landed>,
+    /// What they held before `theirs`, which a lagging read may still show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub written: Option<Timestamp>,
+    pub previous: Option<Foreign>,
+    /// The last edit over there that was judged, by its time and place: each is judged once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<(Timestamp, u64)>,
+    /// Which platform value each external value last stood for, where it stands for several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remembered: BTreeMap<String, String>,
+    /// The last changes of the field over there, by us and by others, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+    /// The platform's revision for which a read was asked to prove that both sides agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proving: Option<u64>,
+    /// When somebody last decided a conflict about the field, on our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Timestamp>,
+}
+
+/// One change of a field on the external side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// What it became.
+    pub value: Value,
+    /// Whether we wrote it.
+    pub ours: bool,
+    /// When it was seen, on our clock.
+    pub at: Timestamp,
 }
 
 /// What was last sent towards the external side.
@@ -210,6 +283,12 @@ pub struct Link {
     pub published: Option<Published>,
     /// What is remembered of each field.
     pub fields: BTreeMap<Field, LinkField>,
+    /// Whether it was taken apart by hand: its record is then left alone.
+    pub detached: bool,
+    /// The version of the configuration it was last compared under.
+    pub levelled: u64,
+    /// Whether a read was asked for by hand; only while the event that asks is applied.
+    pub reread: bool,
 }
 
 impl Link {
@@ -228,6 +307,9 @@ impl Link {
             asked: 0,
             published: None,
             fields: BTreeMap::new(),
+            detached: false,
+            levelled: 0,
+            reread: false,
         }
     }
 }
@@ -260,32 +342,32 @@ mod tests {
 
     #[test]
     fn webhooks_of_one_millisecond_are_ordered_by_their_place_in_the_stream() {
-        assert_eq!(told(5, 90, 2).order(&told(5, 80, 1)), Order::Newer);
-        assert_eq!(told(5, 90, 1).order(&told(5, 80, 2)), Order::Older);
-        assert_eq!(told(6, 70, 1).order(&told(5, 80, 2)), Order::Newer);
+        assert_eq!(told(5, 90, 2).order(&told(5, 80, 1), Offset::default()), Order::Newer);
+        assert_eq!(told(5, 90, 1).order(&told(5, 80, 2), Offset::default()), Order::Older);
+        assert_eq!(told(6, 70, 1).order(&told(5, 80, 2), Offset::default()), Order::Newer);
     }
 
     #[test]
     fn a_read_begun_after_a_webhook_arrived_is_newer_whatever_the_clocks_say() {
-        assert_eq!(read(100, 110).order(&told(99_000, 100, 1)), Order::Newer);
-        assert_eq!(told(99_000, 100, 1).order(&read(100, 110)), Order::Older);
+        assert_eq!(read(100, 110).order(&told(99_000, 100, 1), Offset::default()), Order::Newer);
+        assert_eq!(told(99_000, 100, 1).order(&read(100, 110), Offset::default()), Order::Older);
     }
 
     #[test]
     fn clocks_order_only_what_lies_further_apart_than_they_do() {
         let read = read(200_000, 201_000);
-        assert_eq!(told(262_000, 263_000, 1).order(&read), Order::Newer);
-        assert_eq!(told(260_000, 263_000, 1).order(&read), Order::Unordered);
-        assert_eq!(told(141_000, 263_000, 1).order(&read), Order::Unordered);
-        assert_eq!(told(139_000, 263_000, 1).order(&read), Order::Older);
+        assert_eq!(told(262_000, 263_000, 1).order(&read, Offset::default()), Order::Newer);
+        assert_eq!(told(260_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
+        assert_eq!(told(141_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
+        assert_eq!(told(139_000, 263_000, 1).order(&read, Offset::default()), Order::Older);
     }
 
     #[test]
     fn overlapping_reads_cannot_be_ordered_and_a_repeated_one_is_not_newer() {
-        assert_eq!(read(10, 20).order(&read(15, 25)), Order::Unordered);
-        assert_eq!(read(20, 30).order(&read(10, 20)), Order::Newer);
-        assert_eq!(read(10, 20).order(&read(20, 30)), Order::Older);
-        assert_eq!(read(10, 20).order(&read(10, 20)), Order::Older);
+        assert_eq!(read(10, 20).order(&read(15, 25), Offset::default()), Order::Unordered);
+        assert_eq!(read(20, 30).order(&read(10, 20), Offset::default()), Order::Newer);
+        assert_eq!(read(10, 20).order(&read(20, 30), Offset::default()), Order::Older);
+        assert_eq!(read(10, 20).order(&read(10, 20), Offset::default()), Order::Older);
     }
 
     #[test]

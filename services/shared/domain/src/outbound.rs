@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -47,6 +48,10 @@ pub struct Desired {
     /// How to create it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
+    /// Not to be taken in hand before this, on our clock: a read that began earlier may be served
+    /// from a copy that lags behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// The fields. One that is absent is not to be touched. The record is read in any case.
     pub want: BTreeMap<Field, Want>,
     /// Who caused the last change, for connectors that can act on somebody's behalf.

@@ -96,6 +96,9 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
             incident_type: "infrastructure".to_owned(),
             default: true,
         }],
+        scope: crate::scope::Scope::default(),
+        sync_escalations: false,
+        clock: crate::clock::Offset::default(),
         version: 1,
     }
 }
@@ -108,6 +111,8 @@ fn field_rules(owner: Side) -> BTreeMap<Field, FieldRule> {
         initial: None,
         disturbs: Vec::new(),
         priority: 0,
+        enforced: false,
+        external: None,
     };
     let unacknowledges = Disturbance {
         field: Field::Status,
@@ -121,7 +126,7 @@ fn field_rules(owner: Side) -> BTreeMap<Field, FieldRule> {
         (Field::Title, rule(Lens::Same, both)),
         (Field::Severity, severity),
         (Field::Status, status),
-        (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound)),
+        (Field::AssignedTo, rule(Lens::Reference { rows: Vec::new() }, Direction::Inbound)),
         (Field::Description, rule(Lens::Once, Direction::Outbound)),
     ])
 }
@@ -212,6 +217,7 @@ impl World {
             url: None,
             key,
             service: Some(Foreign::plain("S1")),
+            teams: Vec::new(),
             created_at: None,
         }
     }
@@ -289,7 +295,7 @@ impl World {
 
     /// Applies an event at the place in the stream the last one had.
     fn apply_again(&mut self, event: &Event) -> Step {
-        let input = Input { event, sequence: self.sequence, at: at(self.now) };
+        let input = Input { event, sequence: self.sequence, at: at(self.now), elsewhere: false };
         let step = reconcile(self.state.clone(), input, &self.configs);
         self.state.clone_from(&step.state);
         for desired in &step.desired {
@@ -322,7 +328,7 @@ impl World {
         self.now += 20;
         let received = at(self.now);
         self.now += 1;
-        Reading { sent, received, snapshot: self.snapshot() }
+        Reading { sent, received, date: None, snapshot: self.snapshot() }
     }
 
     /// The egress's next step: read, or write and report.
@@ -368,13 +374,18 @@ impl World {
             self.tell("changed", Some(Field::Status), 30);
         }
         self.now += 20;
-        let after =
-            wrote.then(|| Reading { sent, received: at(self.now), snapshot: self.snapshot() });
+        let after = wrote.then(|| Reading {
+            sent,
+            received: at(self.now),
+            date: None,
+            snapshot: self.snapshot(),
+        });
         let outcome = Outcome::Settled {
             version: desired.version,
             before: before.map(Box::new),
             after: after.map(Box::new),
             fates,
+            uncertain: false,
         };
         self.report(desired.link, outcome);
     }
@@ -404,7 +415,10 @@ impl World {
         self.now += 5000;
         let before = Some(Box::new(self.reading()));
         let (version, fates) = (link.confirmed, BTreeMap::new());
-        self.report(link.id, Outcome::Settled { version, before, after: None, fates });
+        self.report(
+            link.id,
+            Outcome::Settled { version, before, after: None, fates, uncertain: false },
+        );
     }
 
     fn play(&mut self, moves: &[Move]) {
@@ -675,7 +689,7 @@ fn what_tells_too_little_of_an_unknown_record_begins_no_incident() {
     observation.snapshot.as_mut().unwrap().fields.clear();
     observation.remark = Some("unknown event type".to_owned());
     let step = world.apply(&Event::Observation(observation.clone()));
-    assert_eq!(step.effect, Effect::Ignored("the record is not linked"));
+    assert_eq!(step.effect, Effect::Ignored("the record is not linked".to_owned()));
     let note = ForeignNote { id: "N1".to_owned(), text: "hello".to_owned(), trimmed: false };
     observation.note = Some(note);
     let step = world.apply(&Event::Observation(observation));

@@ -29,6 +29,12 @@ struct Row<'a> {
     actor: &'a Actor,
     at: Timestamp,
     config_version: Option<i64>,
+    position: i64,
+    previous: &'a str,
+    hash: String,
+    before_by: Option<&'a Actor>,
+    before_at: Option<Timestamp>,
+    authored_at: Timestamp,
 }
 
 /// Adds decisions.
@@ -48,17 +54,23 @@ pub async fn add(conn: &mut PgConnection, decisions: &[&Decision]) -> Result<(),
             actor: &decision.actor,
             at: decision.at,
             config_version: decision.config_version.map(bigint),
+            position: bigint(decision.position),
+            previous: &decision.previous,
+            hash: decision.hash(),
+            before_by: decision.before_by.as_ref(),
+            before_at: decision.before_at,
+            authored_at: decision.authored_at,
         })
         .collect();
     sqlx::query!(
         r#"
         insert into decisions (
             id, incident, link, field, before, after, external, rule, cause, actor, at,
-            config_version
+            config_version, position, previous, hash, before_by, before_at, authored_at
         )
         select
             id, incident, link, field, before, after, external, rule, cause, actor, at,
-            config_version
+            config_version, position, previous, hash, before_by, before_at, authored_at
         from jsonb_populate_recordset(null::decisions, $1)
         "#,
         batch(&rows)?

@@ -7,8 +7,9 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tandem_domain::{
-    field::Field,
-    id::{IncidentId, Org},
+    decision::Head,
+    field::{Field, LabelName},
+    id::{IncidentId, LinkId, Org},
     incident::{Actor, Incident, Owned},
 };
 use uuid::Uuid;
@@ -26,6 +27,8 @@ struct Authorship {
     by: Actor,
     #[serde(default)]
     edited: Option<Timestamp>,
+    #[serde(default)]
+    via: Option<LinkId>,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ struct Row {
     sequence: i64,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
+    chain_length: i64,
+    chain_hash: String,
 }
 
 impl Row {
@@ -59,20 +64,25 @@ impl Row {
             (Field::AssignedTo, self.assigned_to),
             (Field::EscalationPolicy, self.escalation_policy),
         ]);
-        let owned = |(field, Authorship { rev, at, by, edited }): (Field, Authorship)| {
+        let labels: BTreeMap<LabelName, String> = place.json("labels", self.labels)?;
+        values.extend(labels.into_iter().map(|(name, value)| (Field::Label(name), Some(value))));
+        let owned = |(field, Authorship { rev, at, by, edited, via }): (Field, Authorship)| {
             let value = values.remove(&field).flatten();
-            (field, Owned { value, rev, at, by, edited })
+            (field, Owned { value, rev, at, by, edited, via })
         };
         Ok(Incident {
             id: IncidentId::from_uuid(self.id),
             org: place.text("org", self.org)?,
             fields: authorship.into_iter().map(owned).collect(),
             incident_type: self.incident_type,
-            labels: place.json("labels", self.labels)?,
             revision: place.count("revision", self.revision)?,
             sequence: place.count("sequence", self.sequence)?,
             created_at: self.created_at.to_jiff(),
             updated_at: self.updated_at.to_jiff(),
+            chain: Head {
+                length: place.count("chain_length", self.chain_length)?,
+                hash: self.chain_hash,
+            },
         })
     }
 }
@@ -89,7 +99,8 @@ pub async fn lock(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         from incidents
         where id = any($1)
         order by id
@@ -114,7 +125,8 @@ pub async fn get(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         from incidents
         where org = $1 and id = $2
         "#,
@@ -153,7 +165,8 @@ pub async fn list(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         from incidents
         where
             org = $1
@@ -187,12 +200,14 @@ struct Written<'a> {
     assigned_to: Option<&'a str>,
     escalation_policy: Option<&'a str>,
     incident_type: Option<&'a str>,
-    labels: &'a BTreeMap<String, String>,
+    labels: BTreeMap<&'a str, &'a str>,
     authorship: BTreeMap<Field, serde_json::Value>,
     revision: i64,
     sequence: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    chain_length: i64,
+    chain_hash: &'a str,
 }
 
 impl<'a> From<&'a Incident> for Written<'a> {
@@ -200,6 +215,7 @@ impl<'a> From<&'a Incident> for Written<'a> {
         let authorship = incident.fields.iter().map(|(field, owned)| {
             let by = serde_json::json!({
                 "rev": owned.rev, "at": owned.at, "by": owned.by, "edited": owned.edited,
+                "via": owned.via,
             });
             (*field, by)
         });
@@ -213,12 +229,14 @@ impl<'a> From<&'a Incident> for Written<'a> {
             assigned_to: incident.value(Field::AssignedTo),
             escalation_policy: incident.value(Field::EscalationPolicy),
             incident_type: incident.incident_type.as_deref(),
-            labels: &incident.labels,
+            labels: incident.labels().collect(),
             authorship: authorship.collect(),
             revision: bigint(incident.revision),
             sequence: bigint(incident.sequence),
             created_at: incident.created_at,
             updated_at: incident.updated_at,
+            chain_length: bigint(incident.chain.length),
+            chain_hash: &incident.chain.hash,
         }
     }
 }
@@ -230,11 +248,13 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
         r#"
         insert into incidents (
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         )
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         from jsonb_populate_recordset(null::incidents, $1)
         on conflict (id) do update set
             title = excluded.title,
@@ -248,7 +268,9 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
             authorship = excluded.authorship,
             revision = excluded.revision,
             sequence = excluded.sequence,
-            updated_at = excluded.updated_at
+            updated_at = excluded.updated_at,
+            chain_length = excluded.chain_length,
+            chain_hash = excluded.chain_hash
         "#,
         batch(&rows)?
     )

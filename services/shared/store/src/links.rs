@@ -29,6 +29,8 @@ struct Row {
     asked: i64,
     published: Option<serde_json::Value>,
     fields: serde_json::Value,
+    detached: bool,
+    levelled: i64,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
 }
@@ -62,6 +64,9 @@ impl Row {
             asked: place.count("asked", self.asked)?,
             published: self.published.map(|json| place.json("published", json)).transpose()?,
             fields: place.json("fields", self.fields)?,
+            detached: self.detached,
+            levelled: place.count("levelled", self.levelled)?,
+            reread: false,
         };
         let (created_at, updated_at) = (self.created_at.to_jiff(), self.updated_at.to_jiff());
         Ok(Stored { link, created_at, updated_at })
@@ -145,7 +150,7 @@ pub async fn of_incidents(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, created_at, updated_at
+            fields, detached, levelled, created_at, updated_at
         from links
         where incident = any($1)
         order by id
@@ -165,7 +170,7 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, created_at, updated_at
+            fields, detached, levelled, created_at, updated_at
         from links
         where id = $1
         "#,
@@ -191,7 +196,7 @@ pub async fn list(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, created_at, updated_at
+            fields, detached, levelled, created_at, updated_at
         from links
         where
             integration = $1
@@ -224,6 +229,8 @@ struct Written<'a> {
     asked: i64,
     published: Option<serde_json::Value>,
     fields: serde_json::Value,
+    detached: bool,
+    levelled: i64,
 }
 
 impl<'a> Written<'a> {
@@ -242,6 +249,8 @@ impl<'a> Written<'a> {
             asked: bigint(link.asked),
             published: link.published.as_ref().map(json).transpose()?,
             fields: serde_json::to_value(&link.fields).map_err(StoreError::Json)?,
+            detached: link.detached,
+            levelled: bigint(link.levelled),
         })
     }
 }
@@ -253,11 +262,11 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
         r#"
         insert into links (
             id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields
+            fields, detached, levelled
         )
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields
+            fields, detached, levelled
         from jsonb_populate_recordset(null::links, $1)
         on conflict (id) do update set
             record = excluded.record,
@@ -269,6 +278,8 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             asked = excluded.asked,
             published = excluded.published,
             fields = excluded.fields,
+            detached = excluded.detached,
+            levelled = excluded.levelled,
             updated_at = now()
         "#,
         batch(&rows)?

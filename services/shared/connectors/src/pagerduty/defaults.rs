@@ -25,6 +25,8 @@ pub fn fields() -> BTreeMap<Field, FieldRule> {
         initial: None,
         disturbs: Vec::new(),
         priority: 0,
+        enforced: false,
+        external: None,
     };
     // Raising the urgency of an acknowledged incident un-acknowledges it (Edit incidents, support
     // article), and pages somebody who is at work on it.
@@ -46,13 +48,22 @@ pub fn fields() -> BTreeMap<Field, FieldRule> {
         (Field::Description, rule(Lens::Once, Direction::Outbound, Side::Platform)),
         (Field::Severity, severity),
         (Field::Status, status),
-        (Field::AssignedTo, rule(Lens::Reference, Direction::Inbound, Side::External)),
-        (Field::EscalationPolicy, rule(Lens::Reference, Direction::Inbound, Side::External)),
+        (Field::AssignedTo, rule(named(), Direction::Inbound, Side::External)),
+        (Field::EscalationPolicy, rule(named(), Direction::Inbound, Side::External)),
     ])
 }
 
 /// What an incident's status is when it is created.
 pub const INITIAL_STATUS: &str = "triggered";
+/// Somebody works on it.
+pub const ACKNOWLEDGED: &str = "acknowledged";
+/// It is over.
+pub const RESOLVED: &str = "resolved";
+
+/// People and policies show by name; who stands for whom is configured.
+const fn named() -> Lens {
+    Lens::Reference { rows: Vec::new() }
+}
 
 fn severity() -> Lens {
     let urgencies = [

@@ -64,6 +64,7 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
         url: text(incident, "html_url"),
         key: text(incident, "incident_key"),
         service: reference(incident.get("service")),
+        teams: Vec::new(),
         created_at: time(incident, "created_at"),
     };
     let plain = |name| text(incident, name).map(Foreign::plain);

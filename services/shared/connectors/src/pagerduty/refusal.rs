@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 
 /// The longest reason that is passed on, in characters.
 const REASON_MAX: usize = 500;
+/// The longest root cause, in characters.
+const GROUP_MAX: usize = 200;
 /// The code of "Incident Already Resolved".
 const ALREADY_RESOLVED: u64 = 1001;
 /// The code of "Incident Already Acknowledged".
@@ -124,6 +126,23 @@ pub fn reason(ending: Ending<'_>) -> String {
         }
     };
     reason.chars().take(REASON_MAX).collect()
+}
+
+/// The root cause: the same for all failures that one remedy would help, whichever record they
+/// were about.
+pub fn group(ending: Ending<'_>) -> String {
+    let Ending::Answered { status, body } = ending else { return reason(ending) };
+    let problem = Problem::read(body);
+    let code = problem.code.map_or_else(|| status.to_string(), |code| code.to_string());
+    let said = problem.message.into_iter().chain(problem.errors.into_iter().take(1));
+    // Words with digits are ids and numbers: they tell records apart, not causes.
+    let alike = |word: &str| {
+        if word.contains(|c: char| c.is_ascii_digit()) { "…" } else { word }.to_owned()
+    };
+    let said: Vec<_> =
+        said.map(|text| text.split_whitespace().map(alike).collect::<Vec<_>>().join(" ")).collect();
+    let group = format!("pagerduty {code} {}", said.join(": "));
+    group.trim_end().chars().take(GROUP_MAX).collect()
 }
 
 /// Code 2002 is used for several things; its words tell this one.
@@ -255,6 +274,20 @@ mod tests {
         ] {
             assert_eq!(reason(answered(400, body)), format!("PagerDuty answered 400{words}"));
         }
+    }
+
+    #[test]
+    fn failures_of_one_cause_are_of_one_group_whichever_record_they_were_about() {
+        let body = |id: &str| {
+            format!(
+                r#"{{"error":{{"code":2001,"message":"Invalid Input","errors":["No {id} here."]}}}}"#
+            )
+        };
+        let of = |id: &str| group(answered(400, &body(id)));
+        assert_eq!(of("Q1T7M4"), "pagerduty 2001 Invalid Input: No … here.");
+        assert_eq!(of("Q1T7M4"), of("QZZ9"));
+        assert_eq!(group(answered(404, "<html>")), "pagerduty 404");
+        assert_eq!(group(Ending::Unanswered), "PagerDuty did not answer in time");
     }
 
     #[test]

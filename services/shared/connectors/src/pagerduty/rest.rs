@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use tandem_domain::{
     event::Snapshot,
@@ -20,8 +19,7 @@ use tandem_domain::{
 pub const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
 
 /// The methods in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Reads.
     Get,
@@ -31,22 +29,42 @@ pub enum Method {
     Put,
 }
 
+impl Method {
+    /// Its name in HTTP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
 /// One call, without its credentials.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// How.
     pub method: Method,
     /// The path below the integration's base URL, escaped.
     pub path: String,
     /// The query, not yet escaped.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<(&'static str, String)>,
     /// The JSON body.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Json>,
 }
 
 impl Request {
+    /// The path and the query, to be read by people.
+    pub fn address(&self) -> String {
+        let query: Vec<_> =
+            self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, query.join("&"))
+        }
+    }
+
     fn get(path: String) -> Self {
         Self { method: Method::Get, path, query: Vec::new(), body: None }
     }
@@ -156,8 +174,8 @@ pub const fn writable(field: Field) -> bool {
         | Field::Status
         | Field::AssignedTo
         | Field::EscalationPolicy => true,
-        // The body is taken at creation only.
-        Field::Description => false,
+        // The body is taken at creation only, and custom fields have a call of their own.
+        Field::Description | Field::Label(_) => false,
     }
 }
 
@@ -172,7 +190,7 @@ fn member(field: Field, value: &Value) -> Option<(String, Json)> {
             let one = |id| json!({ "id": id, "type": "escalation_policy_reference" });
             ("escalation_policy", value.as_ref().map_or(Json::Null, one))
         }
-        Field::Description => return None,
+        Field::Description | Field::Label(_) => return None,
     };
     Some((name.to_owned(), value))
 }

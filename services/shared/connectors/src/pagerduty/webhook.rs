@@ -163,6 +163,7 @@ fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
         url: data.html_url.clean(),
         key: data.incident_key.clean(),
         service: data.service.get().and_then(reference),
+        teams: Vec::new(),
         created_at: time(&data.created_at),
     }
 }

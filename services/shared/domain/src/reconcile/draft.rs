@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Configs, Effect, Input, NewNote, NoteTrack, State, Step, TimelineEntry, TimelineKind};
+use super::{Configs, Input, NewNote, NoteTrack, State, TimelineEntry, TimelineKind, Write};
 use crate::{
-    decision::{Cause, Decision, Rule},
-    event::{Event, Reply},
-    feed::{FieldChange, Happening, PublicEvent, incident_json},
+    conflict::Conflict,
+    decision::{Cause, Decision, Head, Rule, stored},
+    event::Event,
+    feed::{FieldChange, Happening},
     field::{Field, Value},
     id::{IncidentId, IntegrationId, LinkId, Mint, Org, RecordId},
-    incident::{Actor, Incident, Owned},
+    incident::{Actor, Incident, Owned, Side},
     integration::Integration,
     link::Link,
     outbound::{Act, ActKind, Desired},
@@ -27,17 +28,22 @@ pub(super) struct Draft<'a> {
     pub(super) incident: Incident,
     pub(super) links: Vec<Link>,
     pub(super) tracks: Vec<NoteTrack>,
+    /// The open conflicts.
+    pub(super) conflicts: Vec<Conflict>,
+    /// Those that this event opened, changed or closed.
+    pub(super) disputed: Vec<Conflict>,
+    pub(super) writes: Vec<Write>,
     pub(super) configs: &'a Configs,
     pub(super) input: Input<'a>,
     pub(super) mint: Mint,
     pub(super) desired: Vec<Desired>,
     pub(super) acts: Vec<Act>,
-    decisions: Vec<Decision>,
-    notes: Vec<NewNote>,
-    timeline: Vec<TimelineEntry>,
-    feed: Vec<(Happening, serde_json::Value)>,
-    changes: Vec<FieldChange>,
-    fresh: bool,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) notes: Vec<NewNote>,
+    pub(super) timeline: Vec<TimelineEntry>,
+    pub(super) feed: Vec<(Happening, serde_json::Value)>,
+    pub(super) changes: Vec<FieldChange>,
+    pub(super) fresh: bool,
     revised: bool,
 }
 
@@ -58,6 +64,9 @@ impl<'a> Draft<'a> {
             incident: state.incident,
             links: state.links,
             tracks: state.notes,
+            conflicts: state.conflicts,
+            disputed: Vec::new(),
+            writes: Vec::new(),
             configs,
             input,
             mint: mint(input),
@@ -88,19 +97,25 @@ impl<'a> Draft<'a> {
             org,
             fields: BTreeMap::new(),
             incident_type: None,
-            labels: BTreeMap::new(),
             revision: 0,
             sequence: 0,
             created_at,
             updated_at: input.at,
+            chain: Head::default(),
         };
-        let state = State { incident, links: Vec::new(), notes: Vec::new() };
+        let (links, notes, conflicts) = (Vec::new(), Vec::new(), Vec::new());
+        let state = State { incident, links, notes, conflicts };
         Self { mint, fresh: true, ..Self::resume(state, input, configs) }
     }
 
-    /// Whether the incident comes to be with this event.
-    pub(super) const fn is_fresh(&self) -> bool {
-        self.fresh
+    /// The state as it was, where the event turned out to have no effect.
+    pub(super) fn untouched(self) -> State {
+        State {
+            incident: self.incident,
+            links: self.links,
+            notes: self.tracks,
+            conflicts: self.conflicts,
+        }
     }
 
     pub(super) fn config(&self, integration: IntegrationId) -> Option<&'a Integration> {
@@ -120,11 +135,12 @@ impl<'a> Draft<'a> {
     /// Sets a field and records why. Returns the field's new revision.
     pub(super) fn set(&mut self, ruling: Ruling) -> u64 {
         let rev = self.revise();
-        let before = self.incident.value(ruling.field).map(str::to_owned);
-        if self.fresh || before != ruling.value {
+        let before = self.incident.fields.get(&ruling.field).cloned();
+        let held = before.as_ref().and_then(|before| before.value.clone());
+        if self.fresh || held != ruling.value {
             self.changes.push(FieldChange {
                 field: ruling.field,
-                before: before.clone(),
+                before: held,
                 after: ruling.value.clone(),
                 by: ruling.by.clone(),
             });
@@ -135,6 +151,7 @@ impl<'a> Draft<'a> {
             at: ruling.at,
             by: ruling.by.clone(),
             edited: matches!(self.input.event, Event::Edit(_)).then_some(self.input.at),
+            via: ruling.link.map(|(link, _)| link),
         };
         self.incident.fields.insert(ruling.field, owned);
         self.decide(before, ruling);
@@ -143,12 +160,12 @@ impl<'a> Draft<'a> {
 
     /// Records why a field keeps its value although the external side holds another one.
     pub(super) fn keep(&mut self, mut ruling: Ruling) {
-        let before = self.incident.value(ruling.field).map(str::to_owned);
-        ruling.value.clone_from(&before);
+        let before = self.incident.fields.get(&ruling.field).cloned();
+        ruling.value = before.as_ref().and_then(|before| before.value.clone());
         self.decide(before, ruling);
     }
 
-    fn decide(&mut self, before: Value, ruling: Ruling) {
+    fn decide(&mut self, before: Option<Owned>, ruling: Ruling) {
         let (kind, id) = match self.input.event {
             Event::Observation(observation) => ("webhook", observation.event.clone()),
             Event::Receipt(receipt) => ("receipt", receipt.id.clone()),
@@ -156,20 +173,32 @@ impl<'a> Draft<'a> {
         };
         let config = ruling.link.and_then(|(_, integration)| self.config(integration));
         let config_version = config.map(|config| config.version);
-        self.decisions.push(Decision {
+        let (before, before_by, before_at) = match before {
+            Some(Owned { value, by, at, .. }) => (value, Some(by), Some(stored(at))),
+            None => (None, None, None),
+        };
+        let chain = &mut self.incident.chain;
+        let decision = Decision {
             id: self.mint.id(),
             incident: self.incident.id,
+            position: chain.length + 1,
+            previous: std::mem::take(&mut chain.hash),
             link: ruling.link.map(|(link, _)| link),
             field: ruling.field,
             before,
+            before_by,
+            before_at,
             after: ruling.value,
             external: ruling.external,
             rule: ruling.rule,
             cause: Cause { kind: kind.to_owned(), id },
             actor: ruling.by,
-            at: self.input.at,
+            authored_at: stored(ruling.at),
+            at: stored(self.input.at),
             config_version,
-        });
+        };
+        *chain = Head { length: decision.position, hash: decision.hash() };
+        self.decisions.push(decision);
     }
 
     pub(super) fn add_note(&mut self, note: NewNote) {
@@ -204,6 +233,14 @@ impl<'a> Draft<'a> {
         self.link_up(link, &snapshot.record, at);
     }
 
+    pub(super) fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.iter().find(|link| link.id == id)
+    }
+
+    pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.id == id)
+    }
+
     /// Joins a link to its record, unless it is.
     pub(super) fn link_up(&mut self, link: LinkId, record: &RecordId, at: Timestamp) {
         let Some(found) = self.links.iter_mut().find(|other| other.id == link) else { return };
@@ -215,7 +252,7 @@ impl<'a> Draft<'a> {
         let handle = self.config(integration).map_or("", |config| config.handle.as_str());
         let number = number.map_or_else(String::new, |number| format!(" (#{number})"));
         let text = format!("linked to {record} in {handle}{number}");
-        let actor = Actor::unnamed(crate::incident::Side::External);
+        let actor = Actor::unnamed(Side::External);
         self.line(at, TimelineKind::Linked, text, actor);
         let data = serde_json::json!({
             "link": link, "integration": handle, "record": record,
@@ -244,63 +281,6 @@ impl<'a> Draft<'a> {
                 actor: track.author.clone(),
                 kind: ActKind::Note { note: track.note, text: track.text.clone() },
             });
-        }
-    }
-
-    /// Ends the transition: lines and events for what changed, and the desired state of each link.
-    pub(super) fn finish(mut self, reply: bool) -> Step {
-        self.level();
-        self.tell_changes();
-        let mut feed = Vec::with_capacity(self.feed.len());
-        for (happening, mut data) in std::mem::take(&mut self.feed) {
-            self.incident.sequence += 1;
-            if let Some(data) = data.as_object_mut() {
-                data.insert("incident".to_owned(), incident_json(&self.incident));
-            }
-            feed.push(PublicEvent {
-                org: self.incident.org.clone(),
-                incident: self.incident.id,
-                happening,
-                sequence: self.incident.sequence,
-                at: self.input.at,
-                data,
-            });
-        }
-        let revision = self.incident.revision;
-        Step {
-            state: Some(State { incident: self.incident, links: self.links, notes: self.tracks }),
-            effect: Effect::Applied,
-            decisions: self.decisions,
-            desired: self.desired,
-            acts: self.acts,
-            notes: self.notes,
-            timeline: self.timeline,
-            feed,
-            reply: reply.then_some(Reply::Accepted { revision }),
-        }
-    }
-
-    fn tell_changes(&mut self) {
-        let changes = std::mem::take(&mut self.changes);
-        if self.fresh {
-            let title = self.incident.value(Field::Title).unwrap_or_default().to_owned();
-            let by = changes.first().map(|change| change.by.clone());
-            let actor = by.unwrap_or_else(|| Actor::unnamed(crate::incident::Side::Platform));
-            let (at, kind) = (self.incident.created_at, TimelineKind::Created);
-            self.timeline.insert(0, TimelineEntry { at, kind, text: title, actor });
-            self.feed.insert(0, (Happening::Created, serde_json::json!({"changes": changes})));
-        } else if !changes.is_empty() {
-            for change in &changes {
-                let at = self.incident.fields.get(&change.field).map_or(self.input.at, |f| f.at);
-                let text = format!(
-                    "{}: {} → {}",
-                    change.field,
-                    change.before.as_deref().unwrap_or("(empty)"),
-                    change.after.as_deref().unwrap_or("(empty)"),
-                );
-                self.line(at, TimelineKind::Changed, text, change.by.clone());
-            }
-            self.feed.push((Happening::Updated, serde_json::json!({"changes": changes})));
         }
     }
 }

@@ -5,18 +5,22 @@ use std::collections::BTreeMap;
 use super::{
     Configs, Effect, Input, NewNote, NoteTrack, State, Step,
     draft::{Draft, Ruling},
+    judge::Verdict,
 };
 use crate::{
+    conflict::{Candidate, Reason},
     decision::Rule,
     event::{Change, Edit, Refusal, Reply},
-    field::{Field, TEXT_MAX, Unfit, Value},
-    integration::Integration,
+    field::{Field, NotAField, TEXT_MAX, Unfit, Value},
+    id::LinkId,
+    incident::Side,
+    integration::{Integration, Strategy},
     lens::Lens,
     link::Link,
 };
 
-/// The longest incident type and label, in characters.
-const WORD_MAX: usize = 256;
+/// The longest incident type, in characters.
+const TYPE_MAX: usize = 256;
 
 pub(super) fn apply(
     state: Option<State>,
@@ -31,12 +35,13 @@ pub(super) fn apply(
             fields.entry(Field::Severity).or_insert_with(|| Some("SEV-3".to_owned()));
             fields.entry(Field::Status).or_insert_with(|| Some("open".to_owned()));
             fields.entry(Field::Title).or_insert(None);
-            if let Err(message) =
-                check(&fields).and_then(|()| check_words(incident_type.as_ref(), labels))
-            {
+            let fits = with_labels(&mut fields, labels)
+                .and_then(|()| check(&fields))
+                .and_then(|()| check_type(incident_type.as_ref()));
+            if let Err(message) = fits {
                 return refuse(None, Refusal::Unfit, message);
             }
-            create(input, edit, &fields, incident_type.as_ref(), labels, configs)
+            create(input, edit, &fields, incident_type.as_ref(), configs)
         }
         (Change::Create { .. }, Some(state)) => {
             let message = format!("{} exists already", edit.incident);
@@ -58,6 +63,10 @@ pub(super) fn apply(
                 return refuse(Some(state), Refusal::Unfit, message);
             }
             let mut draft = Draft::resume(state, input, configs);
+            if let Some(message) = draft.refuse_reserved(edit, fields) {
+                let refusal = Reply::Refused { refusal: Refusal::ReadOnly, message };
+                return Step { effect: Effect::Refused, ..draft.end(|_| Some(refusal)) };
+            }
             draft.send_as_notes(edit, fields);
             draft.set_all(edit, fields, Rule::Edited);
             draft.finish(true)
@@ -76,6 +85,13 @@ pub(super) fn apply(
             });
             draft.finish(true)
         }
+        (
+            Change::Resolve { .. }
+            | Change::Link { .. }
+            | Change::Unlink { .. }
+            | Change::Resync { .. },
+            Some(state),
+        ) => super::command::apply(state, input, edit, configs),
     }
 }
 
@@ -84,13 +100,11 @@ fn create(
     edit: &Edit,
     fields: &BTreeMap<Field, Value>,
     incident_type: Option<&String>,
-    labels: &BTreeMap<String, String>,
     configs: &Configs,
 ) -> Step {
     let (id, org) = (Some(edit.incident), edit.org.clone());
     let mut draft = Draft::begin(id, org, edit.at, input, configs);
     draft.incident.incident_type = incident_type.cloned();
-    draft.incident.labels.clone_from(labels);
     draft.set_all(edit, fields, Rule::Created);
     let takes_part = |config: &&Integration| config.sends();
     for config in configs.values().filter(takes_part) {
@@ -101,27 +115,71 @@ fn create(
 }
 
 impl Draft<'_> {
+    /// Where an edit would change what only an external side may change: why it is refused.
+    fn refuse_reserved(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>) -> Option<String> {
+        let reserved = |(field, value): &(&Field, &Value)| {
+            self.incident.value(**field) != value.as_deref() && self.is_reserved(**field, None)
+        };
+        let reserved: Vec<_> =
+            fields.iter().filter(reserved).map(|(field, value)| (*field, value.clone())).collect();
+        let (first, _) = reserved.first()?;
+        let message = format!(
+            "{first}: an external side owns it and that is enforced, so it is read-only here; \
+             change it there, or the field's ownership"
+        );
+        for (field, value) in reserved {
+            self.keep(ruling_of(edit, field, value, Rule::Enforced));
+        }
+        Some(message)
+    }
+
     fn set_all(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>, rule: Rule) {
         for (field, value) in fields {
             let owned = self.incident.fields.get(field);
             let overtaken =
                 owned.and_then(|owned| owned.edited).is_some_and(|at| at > self.input.at);
-            let ruling = Ruling {
-                field: *field,
-                value: value.clone(),
-                at: edit.at,
-                by: edit.author.clone(),
-                rule: if overtaken { Rule::Overtaken } else { rule },
-                link: None,
-                external: None,
-            };
             // One that was in a dead copy's hands comes again after others have been applied.
-            if overtaken {
-                self.keep(ruling);
-            } else {
-                self.set(ruling);
+            let rule = if overtaken { Rule::Overtaken } else { rule };
+            let ruling = ruling_of(edit, *field, value.clone(), rule);
+            match self.concurrent(edit, *field).filter(|_| !overtaken) {
+                _ if overtaken => self.keep(ruling),
+                None => drop(self.set(ruling)),
+                Some(Concurrent::Loses(rule)) => self.keep(Ruling { rule, ..ruling }),
+                Some(Concurrent::Wins(rule)) => drop(self.set(Ruling { rule, ..ruling })),
+                Some(Concurrent::Disputed(link)) => {
+                    let external = self.candidate_of_ours(*field);
+                    self.set(Ruling { rule: Rule::Review, ..ruling });
+                    if let Some(external) = external {
+                        self.dispute(link, *field, Reason::BothMoved, external);
+                    }
+                }
             }
         }
+    }
+
+    /// Rule 19: an edit whose author cannot have known the external edit that was taken since.
+    fn concurrent(&self, edit: &Edit, field: Field) -> Option<Concurrent> {
+        let blind = matches!(edit.change, Change::Update { revision: None, .. });
+        let ours = self.incident.fields.get(&field).filter(|_| blind)?;
+        let link = ours.via.filter(|_| edit.at < ours.at)?;
+        let Verdict { config, rule, .. } = self.verdict_on(link, field)?;
+        Some(match config.strategy {
+            Strategy::LastWriteWins => Concurrent::Loses(Rule::LaterWins),
+            Strategy::OwnershipPriority if rule.owner == Side::External => {
+                Concurrent::Loses(Rule::OwnerWins)
+            }
+            Strategy::OwnershipPriority => Concurrent::Wins(Rule::OwnerWins),
+            Strategy::ManualReview if self.is_frozen(link, field) => return None,
+            Strategy::ManualReview => Concurrent::Disputed(link),
+        })
+    }
+
+    /// Ours as the external side's candidate, where it came from there.
+    fn candidate_of_ours(&self, field: Field) -> Option<Candidate> {
+        let ours = self.incident.fields.get(&field)?;
+        let theirs = self.link(ours.via?)?.fields.get(&field)?.theirs.as_ref()?;
+        let (by, external) = (ours.by.clone(), theirs.value.clone());
+        Some(Candidate { value: ours.value.clone(), external, by, at: ours.at })
     }
 
     /// Adds a note written on the platform, to be added on every link that takes part.
@@ -184,24 +242,41 @@ fn check(fields: &BTreeMap<Field, Value>) -> Result<(), String> {
     fields.iter().try_for_each(check).map_err(|unfit: Unfit| unfit.to_string())
 }
 
-fn check_words(
-    incident_type: Option<&String>,
-    labels: &BTreeMap<String, String>,
-) -> Result<(), String> {
-    let fits = |word: &str| word.chars().count() <= WORD_MAX && !word.contains('\0');
-    if !incident_type.is_none_or(|word| fits(word) && !word.trim().is_empty()) {
-        return Err(format!("incident_type: it has 1 to {WORD_MAX} characters and no NUL"));
-    }
-    match labels.iter().find(|(key, value)| key.is_empty() || !fits(key) || !fits(value)) {
-        Some((key, _)) => {
-            let key: String = key.chars().take(64).collect();
-            Err(format!("labels: {key:?} or its value is empty, too long, or holds a NUL"))
-        }
-        None => Ok(()),
+fn check_type(incident_type: Option<&String>) -> Result<(), String> {
+    let fits = |word: &String| {
+        word.chars().count() <= TYPE_MAX && !word.contains('\0') && !word.trim().is_empty()
+    };
+    if incident_type.is_none_or(fits) {
+        Ok(())
+    } else {
+        Err(format!("incident_type: it has 1 to {TYPE_MAX} characters and no NUL"))
     }
 }
 
-fn refuse(state: Option<State>, refusal: Refusal, message: String) -> Step {
+fn with_labels(
+    fields: &mut BTreeMap<Field, Value>,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    for (name, value) in labels {
+        let name = name.parse().map_err(|error: NotAField| format!("labels: {error}"))?;
+        fields.insert(Field::Label(name), Some(value.clone()));
+    }
+    Ok(())
+}
+
+fn ruling_of(edit: &Edit, field: Field, value: Value, rule: Rule) -> Ruling {
+    let (at, by) = (edit.at, edit.author.clone());
+    Ruling { field, value, at, by, rule, link: None, external: None }
+}
+
+/// How an edit stands to an external one that its author cannot have known.
+enum Concurrent {
+    Loses(Rule),
+    Wins(Rule),
+    Disputed(LinkId),
+}
+
+pub(super) fn refuse(state: Option<State>, refusal: Refusal, message: String) -> Step {
     let reply = Some(Reply::Refused { refusal, message });
     Step { reply, ..Step::without_effect(state, Effect::Refused) }
 }

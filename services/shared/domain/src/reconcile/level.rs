@@ -1,15 +1,18 @@
 //! Level-triggered: at the end of every transition, where ours and theirs differ, the desired
 //! state says ours. A message is published only if it says something new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::Draft;
+use jiff::Timestamp;
+
+use super::{Write, WriteState, draft::Draft};
 use crate::{
     event::Event,
-    field::Field,
+    field::{Field, Value},
+    id::LinkId,
     incident::{Incident, Side},
     integration::Integration,
-    link::{Intent, Link, Published, record_key},
+    link::{Intent, Link, LinkField, Published, record_key},
     outbound::{Create, Desired, Want},
 };
 
@@ -23,139 +26,254 @@ impl Draft<'_> {
                 by.map(|owned| owned.by.clone()).filter(|by| by.side == Side::Platform)
             }
         };
-        let Self { incident, links, configs, desired, .. } = self;
-        for link in links {
+        let Self { incident, links, configs, desired, conflicts, writes, input, .. } = self;
+        for link in links.iter_mut().filter(|link| !link.detached) {
             let Some(config) = configs.get(&link.integration) else { continue };
-            if !config.sends() {
+            link.levelled = link.levelled.max(config.version);
+            if !config.enabled {
                 continue;
             }
-            if let Some(next) = next_desired(incident, link, config) {
+            let of_link = conflicts.iter().filter(|open| open.link == link.id);
+            let frozen = of_link.map(|open| open.field).collect();
+            let side = Leveller { incident, config, frozen, at: input.at };
+            if let Some(next) = side.next_desired(link, writes) {
                 desired.push(Desired { actor: actor.clone(), ..next });
             }
         }
     }
 }
 
-/// The link's next desired state, if it is to be published.
-fn next_desired(incident: &Incident, link: &mut Link, config: &Integration) -> Option<Desired> {
-    let create = match (&link.record, config.service_for(incident.incident_type.as_deref())) {
-        (Some(_), _) => None,
-        (None, Some(service)) => Some(Create {
-            key: record_key(link.id),
-            service: service.to_owned(),
-            description: incident.value(Field::Description).map(str::to_owned),
-        }),
-        (None, None) => {
-            link.problem = Some(match &incident.incident_type {
-                Some(kind) => format!("no service is mapped to the incident type {kind:?}"),
-                None => "the incident has no incident type, so no service is known".to_owned(),
-            });
-            return None;
-        }
-    };
-    let wanted = wanted(incident, link, config);
-    // Each doubt is worth one read: an answer that settles nothing would settle nothing again.
-    let held = link.fields.values().filter_map(|seen| seen.held.as_ref());
-    let unsure = held.into_iter().any(|held| held.asked == 0) || (wanted.unseen && link.asked == 0);
-    if !(wanted.news || unsure) {
-        return None;
+impl Draft<'_> {
+    /// Replaces what is on its way to a link that was taken apart by a state that wants nothing.
+    pub(super) fn withdraw(&mut self, id: LinkId) {
+        let incident = self.incident.id;
+        let Some(link) = self.link_mut(id) else { return };
+        link.version += 1;
+        let desired = Desired {
+            link: id,
+            incident,
+            integration: link.integration,
+            version: link.version,
+            record: link.record.clone(),
+            create: None,
+            not_before: None,
+            want: BTreeMap::new(),
+            actor: None,
+        };
+        self.desired.push(desired);
     }
-    link.version += 1;
-    let version = link.version;
-    let held = link.fields.values_mut().filter_map(|seen| seen.held.as_mut());
-    held.filter(|held| held.asked == 0).for_each(|held| held.asked = version);
-    if wanted.unseen && link.asked == 0 {
-        link.asked = version;
-    }
-    open_intents(incident, link, &wanted.want);
-    link.published = Some(Published { want: wanted.want.clone() });
-    Some(Desired {
-        link: link.id,
-        incident: incident.id,
-        integration: config.id,
-        version: link.version,
-        record: link.record.clone(),
-        create,
-        want: wanted.want,
-        actor: None,
-    })
+}
+
+/// What a link is compared with.
+struct Leveller<'a> {
+    incident: &'a Incident,
+    config: &'a Integration,
+    frozen: BTreeSet<Field>,
+    at: Timestamp,
 }
 
 /// The most intents a field keeps open.
 const OPEN_MAX: usize = 16;
 
+#[derive(Default)]
 struct Wanted {
     want: BTreeMap<Field, Want>,
     /// Whether a difference is not yet, or not yet so, on its way.
     news: bool,
     /// Whether the record exists but a field of it was never seen.
     unseen: bool,
+    /// What a read is to prove to be equal: fields with the platform's revision.
+    unproven: Vec<(Field, u64)>,
 }
 
-fn wanted(incident: &Incident, link: &mut Link, config: &Integration) -> Wanted {
-    let mut wanted = Wanted { want: BTreeMap::new(), news: false, unseen: false };
-    for (field, rule) in config.fields.iter().filter(|(field, _)| config.writes(**field)) {
-        let (ours, seen) = (incident.value(*field), link.fields.entry(*field).or_default());
+/// What is wanted of one field.
+enum Wish {
+    /// Nothing.
+    Nothing,
+    /// To hold this value.
+    Hold(Value),
+    /// To be seen first.
+    See,
+}
+
+impl Leveller<'_> {
+    /// The link's next desired state, if it is to be published.
+    fn next_desired(&self, link: &mut Link, writes: &mut Vec<Write>) -> Option<Desired> {
+        let create = match &link.record {
+            Some(_) => None,
+            None if !self.config.sends() => return None,
+            None => Some(self.creation(link)?),
+        };
+        let reread = std::mem::take(&mut link.reread);
+        let wanted = self.wanted(link);
+        // Each doubt is worth one read: an answer that settles nothing would settle nothing again.
+        let held = link.fields.values().filter_map(|seen| seen.held.as_ref());
+        let unsure =
+            held.into_iter().any(|held| held.asked == 0) || (wanted.unseen && link.asked == 0);
+        if !(wanted.news || unsure || reread) {
+            return None;
+        }
+        link.version += 1;
+        let version = link.version;
+        let mut not_before = None;
+        for held in link.fields.values_mut().filter_map(|seen| seen.held.as_mut()) {
+            if held.asked == 0 {
+                held.asked = version;
+                not_before = not_before.max(held.not_before);
+            }
+        }
+        if wanted.unseen && link.asked == 0 {
+            link.asked = version;
+        }
+        for (field, rev) in wanted.unproven {
+            link.fields.entry(field).or_default().proving = Some(rev);
+        }
+        self.open_intents(link, &wanted.want, writes);
+        link.published = Some(Published { want: wanted.want.clone() });
+        let named = |(field, want)| (self.config.external_name(field), want);
+        Some(Desired {
+            link: link.id,
+            incident: self.incident.id,
+            integration: self.config.id,
+            version,
+            record: link.record.clone(),
+            create,
+            not_before,
+            want: wanted.want.into_iter().map(named).collect(),
+            actor: None,
+        })
+    }
+
+    /// How to create the record; none, and the problem listed, where it cannot or must not be.
+    fn creation(&self, link: &mut Link) -> Option<Create> {
+        let kind = self.incident.incident_type.as_deref();
+        let begun = link.published.is_some();
+        let problem = match (self.config.service_for(kind), kind) {
+            (Some(service), _) => match self.config.scope.excludes(self.incident, None) {
+                Some(outside) if !begun => outside,
+                _ => {
+                    return Some(Create {
+                        key: record_key(link.id),
+                        service: service.to_owned(),
+                        description: self.incident.value(Field::Description).map(str::to_owned),
+                    });
+                }
+            },
+            (None, Some(kind)) => format!("no service is mapped to the incident type {kind:?}"),
+            (None, None) => "the incident has no incident type, so no service is known".to_owned(),
+        };
+        link.problem = Some(problem);
+        None
+    }
+
+    fn wanted(&self, link: &mut Link) -> Wanted {
+        let mut wanted = Wanted::default();
+        let unanswered = link.confirmed < link.version;
+        for field in self.config.fields.keys().copied().filter(|field| self.config.writes(*field)) {
+            let sent = link.published.as_ref().and_then(|published| published.want.get(&field));
+            if self.frozen.contains(&field) {
+                // What is on its way is withdrawn by a state without it.
+                wanted.news |= sent.is_some() && unanswered;
+                continue;
+            }
+            let sent = sent.cloned();
+            let value = match self.wish(link, field) {
+                Wish::Nothing => continue,
+                Wish::See => {
+                    wanted.unseen = true;
+                    continue;
+                }
+                Wish::Hold(value) => value,
+            };
+            let seen = link.fields.entry(field).or_default();
+            let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+            let differs =
+                theirs != Some(&value) || seen.open.iter().any(|open| open.value != value);
+            let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
+            for open in &seen.open {
+                if !expect.contains(&open.value) {
+                    expect.push(open.value.clone());
+                }
+            }
+            let on_its_way = sent.is_some_and(|sent| {
+                sent.value == value && theirs.is_none_or(|theirs| sent.expect.contains(theirs))
+            });
+            wanted.news |= differs && !on_its_way;
+            if !differs && let Some(rev) = self.unproven(seen, field) {
+                wanted.news = true;
+                wanted.unproven.push((field, rev));
+            }
+            wanted.want.insert(field, Want { value, expect });
+        }
+        wanted
+    }
+
+    /// Rule 22: an edit that comes to what is there already is read back once, which proves that
+    /// both sides agree. Gives the platform's revision where that is still to be asked for.
+    fn unproven(&self, seen: &LinkField, field: Field) -> Option<u64> {
+        let ours = self.incident.fields.get(&field)?;
+        let proven = seen.base.as_ref().is_some_and(|base| base.rev >= ours.rev);
+        (!proven && seen.theirs.is_some() && seen.proving != Some(ours.rev)).then_some(ours.rev)
+    }
+
+    fn wish(&self, link: &mut Link, field: Field) -> Wish {
+        let Some(rule) = self.config.fields.get(&field) else { return Wish::Nothing };
+        let (ours, seen) = (self.incident.value(field), link.fields.entry(field).or_default());
         let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value);
         let value = match (rule.lens.get(ours, theirs), theirs) {
-            (Ok(None), _) => continue,
+            (Ok(None), _) => return Wish::Nothing,
             // What has no partner here is somebody's business there: left alone, and listed.
-            (Ok(Some(_)), Some(theirs)) if rule.lens.put(ours, theirs).is_err() => {
+            (Ok(Some(_)), Some(theirs))
+                if rule.lens.put(ours, theirs, &seen.remembered).is_err() =>
+            {
                 let value = theirs.value.as_deref().unwrap_or_default();
                 link.problem = Some(format!("{field}: {value:?} has no partner on the platform"));
-                continue;
+                return Wish::Nothing;
             }
             // What says the same is left as it is.
             (Ok(Some(_)), Some(theirs)) if rule.lens.agree(ours, theirs) => theirs.value.clone(),
             (Ok(Some(value)), _) => value,
             (Err(error), _) => {
                 link.problem = Some(format!("{field}: {error}"));
-                continue;
+                return Wish::Nothing;
             }
         };
-        if seen.held.is_some() {
-            continue;
+        // A label that nobody set is not written as empty.
+        let absent = matches!(field, Field::Label(_)) && !self.incident.fields.contains_key(&field);
+        match seen.theirs {
+            _ if seen.held.is_some() || absent => Wish::Nothing,
+            None if link.record.is_some() => Wish::See,
+            _ => Wish::Hold(value),
         }
-        if seen.theirs.is_none() && link.record.is_some() {
-            wanted.unseen = true;
-            continue;
-        }
-        let theirs = theirs.map(|theirs| &theirs.value);
-        let differs = theirs != Some(&value) || seen.open.iter().any(|open| open.value != value);
-        let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
-        for open in &seen.open {
-            if !expect.contains(&open.value) {
-                expect.push(open.value.clone());
-            }
-        }
-        let sent = link.published.as_ref().and_then(|published| published.want.get(field));
-        let on_its_way = sent.is_some_and(|sent| {
-            sent.value == value && theirs.is_none_or(|theirs| sent.expect.contains(theirs))
-        });
-        wanted.news |= differs && !on_its_way;
-        wanted.want.insert(*field, Want { value, expect });
     }
-    wanted
-}
 
-/// Opens an intent for each field that is about to be written, or lengthens the open one.
-fn open_intents(incident: &Incident, link: &mut Link, want: &BTreeMap<Field, Want>) {
-    let version = link.version;
-    for (field, want) in want {
-        let seen = link.fields.entry(*field).or_default();
-        let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
-        if theirs == Some(&want.value) && seen.open.is_empty() {
-            continue;
-        }
-        let rev = incident.fields.get(field).map_or(0, |owned| owned.rev);
-        match seen.open.last_mut().filter(|last| last.value == want.value) {
-            Some(last) => (last.version, last.rev) = (version, rev),
-            None => seen.open.push(Intent { value: want.value.clone(), rev, version }),
-        }
-        // Of many that pile up while the far side is away, all but the first and the last were
-        // replaced before anybody took them.
-        if seen.open.len() > OPEN_MAX {
-            seen.open.remove(1);
+    /// Opens an intent for each field that is about to be written, or lengthens the open one.
+    fn open_intents(&self, link: &mut Link, want: &BTreeMap<Field, Want>, writes: &mut Vec<Write>) {
+        let (id, version) = (link.id, link.version);
+        for (field, want) in want {
+            let seen = link.fields.entry(*field).or_default();
+            let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+            if theirs == Some(&want.value) && seen.open.is_empty() {
+                continue;
+            }
+            let rev = self.incident.fields.get(field).map_or(0, |owned| owned.rev);
+            match seen.open.last_mut().filter(|last| last.value == want.value) {
+                Some(last) => (last.version, last.rev) = (version, rev),
+                None => {
+                    let value = want.value.clone();
+                    let opened = self.at;
+                    let (attempted, echo) = (false, None);
+                    seen.open.push(Intent { value, rev, version, opened, attempted, echo });
+                    let (field, value) = (*field, want.value.clone());
+                    let (state, at) = (WriteState::Asked, self.at);
+                    writes.push(Write { link: id, version, field, value, state, at });
+                }
+            }
+            // Of many that pile up while the far side is away, all but the first and the last were
+            // replaced before anybody took them.
+            if seen.open.len() > OPEN_MAX {
+                seen.open.remove(1);
+            }
         }
     }
 }

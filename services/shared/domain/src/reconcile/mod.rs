@@ -5,21 +5,28 @@
 //! once ([`note`]). At the end of *every* transition [`level`] compares ours with theirs and says
 //! what the external side should hold: no edge is ever relied upon.
 
+mod command;
+mod dispute;
 mod draft;
 mod edit;
+mod judge;
 mod level;
 mod note;
 mod observe;
 mod receipt;
+mod sight;
+mod tell;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::{
+    conflict::Conflict,
     decision::Decision,
     event::{Event, Reply},
     feed::PublicEvent,
+    field::{Field, Value},
     id::{IncidentId, IntegrationId, LinkId, NoteId},
     incident::{Actor, Incident},
     integration::Integration,
@@ -36,6 +43,8 @@ pub struct State {
     pub links: Vec<Link>,
     /// Which of its notes are where.
     pub notes: Vec<NoteTrack>,
+    /// Its open conflicts.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// A note's standing on one link.
@@ -64,6 +73,53 @@ pub struct Input<'a> {
     pub sequence: u64,
     /// When the stream had it, on our clock.
     pub at: Timestamp,
+    /// Whether the record it names is joined to another incident.
+    pub elsewhere: bool,
+}
+
+/// What became of one field of a desired state, for people who ask what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The link.
+    pub link: LinkId,
+    /// The version of the desired state.
+    pub version: u64,
+    /// The field.
+    pub field: Field,
+    /// The value, in the external side's words.
+    pub value: Value,
+    /// What became of it.
+    pub state: WriteState,
+    /// When, on our clock.
+    pub at: Timestamp,
+}
+
+/// What became of a field that was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteState {
+    /// It was asked for.
+    Asked,
+    /// It was written, and the external side confirmed it.
+    Sent,
+    /// It held the value already.
+    Equal,
+    /// It held something nobody expected, and was left alone.
+    Unexpected,
+    /// The external side refused it.
+    Refused,
+}
+
+impl WriteState {
+    /// Its name in tables and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Sent => "sent",
+            Self::Equal => "equal",
+            Self::Unexpected => "unexpected",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// The integrations of the organisation concerned.
@@ -106,6 +162,8 @@ pub enum TimelineKind {
     Noted,
     /// It was joined to an external record.
     Linked,
+    /// It was parted from an external record.
+    Unlinked,
     /// Something happened that maps to no field.
     Remarked,
 }
@@ -118,18 +176,19 @@ impl TimelineKind {
             Self::Changed => "changed",
             Self::Noted => "noted",
             Self::Linked => "linked",
+            Self::Unlinked => "unlinked",
             Self::Remarked => "remarked",
         }
     }
 }
 
 /// Whether an event had an effect, for the inbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// It was taken into account.
     Applied,
     /// It concerns no incident that takes part; the reason says why.
-    Ignored(&'static str),
+    Ignored(String),
     /// It was an edit that cannot be applied; its author was told.
     Refused,
 }
@@ -147,6 +206,10 @@ pub struct Step {
     pub desired: Vec<Desired>,
     /// What is to be done once.
     pub acts: Vec<Act>,
+    /// What became of writes.
+    pub writes: Vec<Write>,
+    /// Conflicts that were opened, changed or closed.
+    pub conflicts: Vec<Conflict>,
     /// New notes.
     pub notes: Vec<NewNote>,
     /// New lines on the timeline.
@@ -158,6 +221,10 @@ pub struct Step {
 }
 
 impl Step {
+    fn ignored(state: Option<State>, reason: impl Into<String>) -> Self {
+        Self::without_effect(state, Effect::Ignored(reason.into()))
+    }
+
     fn without_effect(state: Option<State>, effect: Effect) -> Self {
         Self {
             state,
@@ -165,6 +232,8 @@ impl Step {
             decisions: Vec::new(),
             desired: Vec::new(),
             acts: Vec::new(),
+            writes: Vec::new(),
+            conflicts: Vec::new(),
             notes: Vec::new(),
             timeline: Vec::new(),
             feed: Vec::new(),

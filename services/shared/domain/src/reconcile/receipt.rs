@@ -1,16 +1,22 @@
 //! Receipts: what a call saw before and after, and which of our writes it confirms.
 //!
-//! `before` is taken in first, then `after`, then the entries close: one message, one transition.
+//! Rule 25: `before` is taken in first, then `after`, then the entries close: one message, one
+//! transition.
 
 use std::collections::BTreeMap;
 
-use super::{Configs, Effect, Input, State, Step, draft::Draft, observe::Sight};
+use jiff::SignedDuration;
+
+use super::{
+    Configs, Input, State, Step, Write, WriteState, draft::Draft, judge::Authorship, sight::Sight,
+};
 use crate::{
     event::{Fate, Outcome, Reading, Receipt},
     field::Field,
-    id::LinkId,
+    id::{LinkId, NoteId},
     incident::{Actor, Side},
-    link::Stamp,
+    lens::Foreign,
+    link::{Intent, Landed, Stamp},
 };
 
 pub(super) fn apply(
@@ -20,90 +26,228 @@ pub(super) fn apply(
     configs: &Configs,
 ) -> Step {
     let Some(state) = state else {
-        return Step::without_effect(None, Effect::Ignored("the link is gone"));
+        return Step::ignored(None, "the link is gone");
     };
     let mut draft = Draft::resume(state, input, configs);
     let link = receipt.link;
+    if let Some(parted) = draft.link_mut(link).filter(|link| link.detached) {
+        if let Outcome::Settled { version, .. } | Outcome::Refused { version: Some(version), .. } =
+            &receipt.outcome
+        {
+            parted.confirmed = parted.confirmed.max(*version);
+        }
+        return draft.finish(false);
+    }
     match &receipt.outcome {
-        Outcome::Settled { version, before, after, fates } => {
-            draft.read(link, before.as_deref(), *version);
-            draft.read(link, after.as_deref(), *version);
-            draft.settle(link, *version, fates, after.as_deref());
+        Outcome::Settled { version, before, after, fates, uncertain } => {
+            let fates = draft.own_fates(link, fates);
+            draft.read(link, before.as_deref(), *version, *uncertain);
+            draft.read(link, after.as_deref(), *version, true);
+            let seen = Seen { before: before.as_deref(), after: after.as_deref() };
+            draft.settle(link, *version, &fates, &seen, *uncertain);
         }
-        Outcome::Noted { note, foreign } => {
-            let mut tracks = draft.tracks.iter_mut();
-            let track = tracks.find(|track| track.link == link && track.note == *note);
-            if let Some(track) = track {
-                track.issued = true;
-                track.foreign = Some(foreign.clone());
-            }
-        }
+        Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
         Outcome::Refused { version, before, reason } => {
-            draft.read(link, before.as_deref(), version.unwrap_or(0));
+            draft.read(link, before.as_deref(), version.unwrap_or(0), false);
             draft.refused(link, *version, reason);
         }
     }
     draft.finish(false)
 }
 
+/// What a call showed.
+struct Seen<'a> {
+    before: Option<&'a Reading>,
+    after: Option<&'a Reading>,
+}
+
+/// How long after its receipt an attempt of unknown outcome may still land: the time-out of a call
+/// and a margin.
+const GRACE: SignedDuration = SignedDuration::from_secs(60);
+/// The most writes that landed a field keeps in mind.
+const LANDED_MAX: usize = 8;
+
 impl Draft<'_> {
-    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64) {
-        let Some(Reading { sent, received, snapshot }) = reading else { return };
+    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, attempted: bool) {
+        let Some(Reading { sent, received, snapshot, .. }) = reading else { return };
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
         let actor = Actor::unnamed(Side::External);
-        self.see(&Sight { link, snapshot, stamp, edited: None, actor, answers });
+        self.see(&Sight { link, snapshot, stamp, edited: None, actor, answers, attempted });
+    }
+
+    /// The fates by our own names of the fields.
+    fn own_fates(&self, link: LinkId, fates: &BTreeMap<Field, Fate>) -> BTreeMap<Field, Fate> {
+        let config = self.link(link).and_then(|link| self.config(link.integration));
+        let named = |(name, fate): (&Field, &Fate)| {
+            let field = config.and_then(|config| config.field_named(*name)).unwrap_or(*name);
+            (field, *fate)
+        };
+        fates.iter().map(named).collect()
+    }
+
+    fn noted(&mut self, link: LinkId, note: NoteId, foreign: &str) {
+        let Some(place) =
+            self.tracks.iter().position(|track| track.link == link && track.note == note)
+        else {
+            return;
+        };
+        // Two notes of one text can be taken for each other until their receipts come.
+        let held = self.tracks.get_mut(place).and_then(|track| {
+            track.issued = true;
+            track.foreign.replace(foreign.to_owned())
+        });
+        let twin = self.tracks.iter_mut().enumerate().find(|(at, track)| {
+            *at != place && track.link == link && track.foreign.as_deref() == Some(foreign)
+        });
+        if let Some((_, twin)) = twin {
+            twin.foreign = held;
+        }
     }
 
     /// Closes what a version carried and forgets the wants it fulfilled.
     fn settle(
         &mut self,
-        link: LinkId,
+        id: LinkId,
         version: u64,
         fates: &BTreeMap<Field, Fate>,
-        after: Option<&Reading>,
+        seen: &Seen<'_>,
+        uncertain: bool,
     ) {
-        let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return };
-        for (field, _) in fates.iter().filter(|(_, fate)| **fate == Fate::Sent) {
-            link.fields.entry(*field).or_default().written = after.map(|after| after.received);
+        for (field, fate) in fates {
+            self.land(id, *field, *fate, version, seen, uncertain);
         }
+        let Some(link) = self.link_mut(id) else { return };
         let latest = version >= link.confirmed;
         link.confirmed = link.confirmed.max(version);
-        for seen in link.fields.values_mut() {
-            seen.open.retain(|intent| intent.version > version);
+        let mut void = Vec::new();
+        for (field, held) in &mut link.fields {
+            let closed = held.open.extract_if(.., |intent| intent.version <= version);
+            void.extend(closed.filter(|intent| !intent.attempted).map(|intent| (*field, intent)));
         }
-        if !latest || version < link.version {
-            return;
+        if latest && version >= link.version {
+            forget_wants(link, fates, seen.after);
         }
-        let mut problem = None;
-        if let Some(published) = &mut link.published {
-            // What was written and did not stick is not written again until something else is
-            // wanted; everything else has had its turn, and the next difference is news.
-            published.want.retain(|field, want| {
-                let answer = after.and_then(|after| after.snapshot.fields.get(field));
-                let stuck = answer.is_none_or(|answer| answer.value == want.value);
-                let ignored = fates.get(field) == Some(&Fate::Sent) && !stuck;
-                if ignored {
-                    problem = Some(format!(
-                        "{field}: the external side accepted {:?} and does not hold it",
-                        want.value.as_deref().unwrap_or_default()
-                    ));
-                }
-                ignored
-            });
-        }
-        link.problem = problem;
-    }
-
-    /// A refusal for good: nothing is tried again until something else is wanted.
-    fn refused(&mut self, link: LinkId, version: Option<u64>, reason: &str) {
-        let Some(link) = self.links.iter_mut().find(|other| other.id == link) else { return };
-        link.problem = Some(reason.to_owned());
-        if let Some(version) = version {
-            link.confirmed = link.confirmed.max(version);
-            for seen in link.fields.values_mut() {
-                seen.open.retain(|intent| intent.version > version);
+        if let Some(reading) = seen.before.or(seen.after) {
+            for (field, intent) in void {
+                self.never_sent(id, field, intent, reading);
             }
         }
     }
+
+    /// Keeps in mind that a write landed, or may have.
+    fn land(
+        &mut self,
+        id: LinkId,
+        field: Field,
+        fate: Fate,
+        version: u64,
+        seen: &Seen<'_>,
+        uncertain: bool,
+    ) {
+        let at = self.input.at;
+        let Some(link) = self.link_mut(id) else { return };
+        let held = link.fields.entry(field).or_default();
+        let sent = fate == Fate::Sent || (uncertain && fate == Fate::Equal);
+        let intent = held.open.iter_mut().find(|intent| intent.version >= version);
+        let shown = |reading: Option<&Reading>| -> Option<Foreign> {
+            reading?.snapshot.fields.get(&field).cloned()
+        };
+        let value = match &intent {
+            Some(intent) => intent.value.clone(),
+            None => shown(seen.after.or(seen.before)).and_then(|shown| shown.value),
+        };
+        let state = match fate {
+            Fate::Sent => WriteState::Sent,
+            Fate::Equal => WriteState::Equal,
+            Fate::Unexpected => WriteState::Unexpected,
+        };
+        if sent {
+            let received = seen.after.or(seen.before).map_or(at, |reading| reading.received);
+            let grace = if uncertain { GRACE } else { SignedDuration::ZERO };
+            let until = received.checked_add(grace).unwrap_or(received);
+            let (rev, from) = match intent {
+                Some(intent) => {
+                    intent.attempted = true;
+                    (intent.rev, intent.opened)
+                }
+                None => (0, seen.before.map_or(received, |before| before.sent)),
+            };
+            held.landed.push(Landed { value: value.clone(), rev, from, until });
+            if held.landed.len() > LANDED_MAX {
+                held.landed.remove(0);
+            }
+            self.turn(id, field, &value, true);
+        }
+        if fate != Fate::Equal || sent {
+            self.writes.push(Write { link: id, version, field, value, state, at });
+        }
+    }
+
+    /// Rule 16: what was never sent explains nothing. What was taken for its echo was an edit.
+    fn never_sent(&mut self, link: LinkId, field: Field, intent: Intent, reading: &Reading) {
+        let Some(echo) = intent.echo else { return };
+        let value = Foreign { value: intent.value, label: None };
+        let stamp = Stamp::Read { sent: echo.lo, received: echo.hi };
+        let sight = Sight {
+            link,
+            snapshot: &reading.snapshot,
+            stamp,
+            edited: None,
+            actor: echo.by,
+            answers: 0,
+            attempted: false,
+        };
+        let written =
+            Authorship { lo: echo.lo, hi: echo.hi, raced: true, announced: echo.announced };
+        self.judge(&sight, field, &value, &written);
+    }
+
+    /// A refusal for good: nothing is tried again until something else is wanted.
+    fn refused(&mut self, id: LinkId, version: Option<u64>, reason: &str) {
+        let at = self.input.at;
+        let Some(link) = self.link_mut(id) else { return };
+        link.problem = Some(reason.to_owned());
+        let Some(version) = version else { return };
+        link.confirmed = link.confirmed.max(version);
+        let mut refused = Vec::new();
+        for (field, seen) in &mut link.fields {
+            let closed = seen.open.extract_if(.., |intent| intent.version <= version);
+            refused.extend(closed.map(|intent| (*field, intent.value)));
+        }
+        let write = |(field, value)| Write {
+            link: id,
+            version,
+            field,
+            value,
+            state: WriteState::Refused,
+            at,
+        };
+        self.writes.extend(refused.into_iter().map(write));
+    }
+}
+
+/// What was written and did not stick is not written again until something else is wanted;
+/// everything else has had its turn, and the next difference is news.
+fn forget_wants(
+    link: &mut crate::link::Link,
+    fates: &BTreeMap<Field, Fate>,
+    after: Option<&Reading>,
+) {
+    let mut problem = None;
+    if let Some(published) = &mut link.published {
+        published.want.retain(|field, want| {
+            let answer = after.and_then(|after| after.snapshot.fields.get(field));
+            let stuck = answer.is_none_or(|answer| answer.value == want.value);
+            let ignored = fates.get(field) == Some(&Fate::Sent) && !stuck;
+            if ignored {
+                problem = Some(format!(
+                    "{field}: the external side accepted {:?} and does not hold it",
+                    want.value.as_deref().unwrap_or_default()
+                ));
+            }
+            ignored
+        });
+    }
+    link.problem = problem;
 }

@@ -1,0 +1,365 @@
+//! Deciding what an external value means for ours: rules 14, 17–20, 26 and 34.
+//!
+//! What agrees is agreed. What we wrote, or what a write of ours causes besides, is nobody's edit.
+//! Everything else is an edit: taken where only they had moved, and settled by the strategy where
+//! both had.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    draft::{Draft, Ruling},
+    sight::Sight,
+};
+use crate::{
+    conflict::{Candidate, Reason},
+    decision::Rule,
+    field::{Field, Value},
+    id::LinkId,
+    incident::{Owned, Side},
+    integration::{FieldRule, Integration, Strategy},
+    lens::Foreign,
+    link::{Base, Echo, Link, LinkField, Stamp, Turn},
+};
+
+/// When an external value was written, on our clock, as far as is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Authorship {
+    pub(super) lo: Timestamp,
+    pub(super) hi: Timestamp,
+    /// Whether a write of ours to the same field may have landed on top of it.
+    pub(super) raced: bool,
+    /// Whether it was announced, which makes the time exact but for the clocks.
+    pub(super) announced: bool,
+}
+
+/// What a verdict needs to know of a link's field.
+pub(super) struct Verdict<'a> {
+    pub(super) link: &'a Link,
+    pub(super) config: &'a Integration,
+    pub(super) rule: &'a FieldRule,
+    pub(super) seen: Option<&'a LinkField>,
+}
+
+/// Who wins, and by which rule.
+enum Outcome {
+    Theirs(Rule),
+    Ours(Rule),
+    /// Somebody has to decide.
+    Dispute(Reason),
+}
+
+impl Draft<'_> {
+    /// Decides what an external value means for ours.
+    pub(super) fn judge(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+        written: &Authorship,
+    ) {
+        if self.agree(sight.link, field, value, Some(written.lo)) {
+            return;
+        }
+        self.begin_base(sight.link, field, value);
+        if self.is_ours(sight, field, value, written) {
+            return;
+        }
+        let Some(verdict) = self.verdict_on(sight.link, field) else { return };
+        let base = verdict.seen.and_then(|seen| seen.base.as_ref());
+        if !written.raced && base.is_some_and(|base| base.value == value.value) {
+            return;
+        }
+        let empty = BTreeMap::new();
+        let memory = verdict.seen.map_or(&empty, |seen| &seen.remembered);
+        let ours = self.incident.value(field);
+        let taken = verdict.rule.lens.put(ours, value, memory).ok();
+        let taken = taken.filter(|taken| field.check(taken.as_deref()).is_ok());
+        let link = Some((sight.link, verdict.config.id));
+        self.turn(sight.link, field, &value.value, false);
+        let outcome = self.contest(sight.link, field, taken.as_ref(), written);
+        let ruling = |value: Value, rule, external: &Foreign| Ruling {
+            field,
+            value,
+            at: written.hi,
+            by: sight.actor.clone(),
+            rule,
+            link,
+            external: external.value.clone(),
+        };
+        let (by, external, at) = (sight.actor.clone(), value.clone(), written.hi);
+        let candidate = |value| Candidate { value, external, by, at };
+        match (outcome, taken) {
+            (Outcome::Ours(Rule::NoPartner), _) | (_, None) => {
+                self.list_problem(sight.link, field, value);
+                self.keep(ruling(None, Rule::NoPartner, value));
+            }
+            (Outcome::Ours(rule), Some(taken)) => {
+                self.keep(ruling(None, rule, value));
+                if rule == Rule::Frozen {
+                    self.show_external(sight.link, field, candidate(taken));
+                }
+            }
+            (Outcome::Theirs(rule), Some(taken)) => {
+                let rev = self.set(ruling(taken, rule, value));
+                self.rebase(sight.link, field, Base { value: value.value.clone(), rev });
+            }
+            (Outcome::Dispute(reason), Some(taken)) => {
+                let rule = match reason {
+                    Reason::BothMoved => Rule::Review,
+                    Reason::Flapping => Rule::Flapping,
+                };
+                self.keep(ruling(None, rule, value));
+                self.dispute(sight.link, field, reason, candidate(taken));
+            }
+        }
+    }
+
+    /// Who wins a value that nobody knows yet.
+    fn contest(
+        &self,
+        link: LinkId,
+        field: Field,
+        taken: Option<&Value>,
+        written: &Authorship,
+    ) -> Outcome {
+        let Some(verdict) = self.verdict_on(link, field) else {
+            return Outcome::Ours(Rule::DirectionForbids);
+        };
+        let Verdict { config, rule, seen, .. } = verdict;
+        let decided = seen.and_then(|seen| seen.decided);
+        let ours = self.incident.fields.get(&field);
+        let reserved = rule.belongs_to(Side::Platform) || self.is_reserved(field, Some(link));
+        match ours {
+            _ if taken.is_none() => Outcome::Ours(Rule::NoPartner),
+            _ if reserved => Outcome::Ours(Rule::Enforced),
+            _ if !config.reads(field) => Outcome::Ours(Rule::DirectionForbids),
+            _ if self.is_frozen(link, field) => Outcome::Ours(Rule::Frozen),
+            _ if decided.is_some_and(|decided| written.hi <= decided) => {
+                Outcome::Ours(Rule::Settled)
+            }
+            _ if seen.is_some_and(|seen| flaps(&seen.turns)) => Outcome::Dispute(Reason::Flapping),
+            Some(ours)
+                if !rule.belongs_to(Side::External) && moved(&verdict, ours, field, written) =>
+            {
+                self.settle_race(&verdict, field, ours, written)
+            }
+            _ => Outcome::Theirs(Rule::Taken),
+        }
+    }
+
+    /// Rule 17: both moved, so the strategy decides.
+    fn settle_race(
+        &self,
+        verdict: &Verdict<'_>,
+        field: Field,
+        ours: &Owned,
+        written: &Authorship,
+    ) -> Outcome {
+        let later = match verdict.config.strategy {
+            Strategy::ManualReview => return Outcome::Dispute(Reason::BothMoved),
+            Strategy::OwnershipPriority => None,
+            Strategy::LastWriteWins if ours.at > written.hi => Some(false),
+            Strategy::LastWriteWins if ours.at < written.lo => Some(true),
+            // Announced to the millisecond: all that is unsure is the clocks, and while they were
+            // never compared the time that is told is the best there is.
+            Strategy::LastWriteWins if written.announced && verdict.config.clock.at.is_none() => {
+                let middle = written.hi.min(middle(written.lo, written.hi));
+                (ours.at != middle).then_some(ours.at < middle)
+            }
+            Strategy::LastWriteWins => None,
+        };
+        match later {
+            Some(true) => Outcome::Theirs(Rule::LaterWins),
+            Some(false) => Outcome::Ours(Rule::LaterWins),
+            None if self.owns(verdict, field, ours) => Outcome::Theirs(Rule::OwnerWins),
+            None => Outcome::Ours(Rule::OwnerWins),
+        }
+    }
+
+    /// Rule 34: whether a link's external side owns a field against who set ours. The claim with the
+    /// highest priority counts; a claim of another external side counts where ours came from there.
+    fn owns(&self, verdict: &Verdict<'_>, field: Field, ours: &Owned) -> bool {
+        let claims = || {
+            self.links.iter().filter(|link| !link.detached).filter_map(|link| {
+                let config = self.configs.get(&link.integration).filter(|config| config.enabled)?;
+                Some((link.id, config.fields.get(&field)?))
+            })
+        };
+        let highest = claims().map(|(_, rule)| rule.priority).max().unwrap_or(0);
+        let own = verdict.rule;
+        if own.priority >= highest {
+            return own.owner == Side::External;
+        }
+        let top = || claims().filter(|(_, rule)| rule.priority == highest);
+        if top().any(|(_, rule)| rule.owner == Side::Platform) {
+            return false;
+        }
+        if top().any(|(link, _)| ours.via == Some(link)) {
+            return false;
+        }
+        own.owner == Side::External
+    }
+
+    /// Whether another link's external side alone may change a field.
+    pub(super) fn is_reserved(&self, field: Field, but: Option<LinkId>) -> bool {
+        self.links.iter().filter(|link| !link.detached && Some(link.id) != but).any(|link| {
+            let config = self.configs.get(&link.integration).filter(|config| config.enabled);
+            let rule = config.and_then(|config| config.fields.get(&field));
+            rule.is_some_and(|rule| rule.belongs_to(Side::External))
+        })
+    }
+
+    /// Whether an external value is what ours comes to over there; if so, that is the new base.
+    /// Rule 20: an observation that began before an edit of the platform proves nothing about it.
+    pub(super) fn agree(
+        &mut self,
+        link: LinkId,
+        field: Field,
+        value: &Foreign,
+        began: Option<Timestamp>,
+    ) -> bool {
+        let Some(verdict) = self.verdict_on(link, field) else { return false };
+        let ours = self.incident.fields.get(&field);
+        let agree = verdict.rule.lens.agree(ours.and_then(|ours| ours.value.as_deref()), value);
+        if agree {
+            let base = verdict.seen.and_then(|seen| seen.base.as_ref()).map_or(0, |base| base.rev);
+            let edited = ours.and_then(|ours| ours.edited);
+            let before = edited.is_some_and(|edited| began.is_some_and(|began| began < edited));
+            let rev = ours.map_or(0, |ours| if before { base.min(ours.rev) } else { ours.rev });
+            self.rebase(link, field, Base { value: value.value.clone(), rev });
+        }
+        agree
+    }
+
+    pub(super) fn rebase(&mut self, link: LinkId, field: Field, base: Base) {
+        if let Some(link) = self.link_mut(link) {
+            link.fields.entry(field).or_default().base = Some(base);
+        }
+    }
+
+    /// A record of our making: what it begins with by itself is older than anything we want,
+    /// everything else is what the creation wrote.
+    fn begin_base(&mut self, link: LinkId, field: Field, value: &Foreign) {
+        let Some(verdict) = self.verdict_on(link, field) else { return };
+        let initial = verdict.rule.initial.is_some() && verdict.rule.initial == value.value;
+        let Some(seen) = verdict.seen.filter(|seen| seen.base.is_none()) else { return };
+        let Some(intent) = seen.open.first() else { return };
+        let (value, rev) = if initial { (&value.value, 0) } else { (&intent.value, intent.rev) };
+        let base = Base { value: value.clone(), rev };
+        self.rebase(link, field, base);
+    }
+
+    /// Rule 14: whether a value is there because we wrote it, or because of another write of ours.
+    fn is_ours(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+        written: &Authorship,
+    ) -> bool {
+        let Some(config) = self.link(sight.link).and_then(|it| self.config(it.integration)) else {
+            return false;
+        };
+        let (lo, hi) = (sight.stamp.earliest(config.clock), sight.stamp.latest(config.clock));
+        let told = matches!(sight.stamp, Stamp::Told { .. });
+        let Some(link) = self.link_mut(sight.link) else { return false };
+        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi));
+        let seen = link.fields.entry(field).or_default();
+        let mut open = seen.open.iter_mut().filter(|intent| intent.value == value.value);
+        let open = open.find(|intent| match told {
+            true => hi >= intent.opened,
+            false => sight.attempted || intent.attempted,
+        });
+        if let Some(intent) = open {
+            let announced = written.announced;
+            let echo = Echo { by: sight.actor.clone(), lo: written.lo, hi: written.hi, announced };
+            intent.echo = Some(echo);
+            seen.base = Some(Base { value: intent.value.clone(), rev: intent.rev });
+            return true;
+        }
+        let mut landed = seen.landed.iter().rev();
+        let landed =
+            landed.find(|it| told && it.value == value.value && hi >= it.from && lo <= it.until);
+        if let Some(landed) = landed {
+            seen.base = Some(Base { value: landed.value.clone(), rev: landed.rev });
+            return true;
+        }
+        disturbed
+    }
+
+    /// Keeps a change over there in mind, for what goes back and forth.
+    pub(super) fn turn(&mut self, link: LinkId, field: Field, value: &Value, ours: bool) {
+        let at = self.input.at;
+        let Some(link) = self.link_mut(link) else { return };
+        let turns = &mut link.fields.entry(field).or_default().turns;
+        if turns.last().is_some_and(|last| last.value == *value && last.ours == ours) {
+            return;
+        }
+        turns.push(Turn { value: value.clone(), ours, at });
+        if turns.len() > FLAPS {
+            turns.remove(0);
+        }
+    }
+
+    fn list_problem(&mut self, link: LinkId, field: Field, value: &Foreign) {
+        let value = value.value.clone().unwrap_or_default();
+        if let Some(link) = self.link_mut(link) {
+            link.problem = Some(format!("{field}: {value:?} has no partner on the platform"));
+        }
+    }
+}
+
+/// How many turns in a row make a flap: A, B, A, B.
+const FLAPS: usize = 4;
+/// Within what time.
+const FLAP_WINDOW: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether a field goes back and forth between us and another writer.
+fn flaps(turns: &[Turn]) -> bool {
+    let [first, second, third, fourth] = turns else { return false };
+    first.value == third.value
+        && second.value == fourth.value
+        && first.value != second.value
+        && (first.ours, second.ours, third.ours, fourth.ours) == (true, false, true, false)
+        && fourth.at.duration_since(first.at) <= FLAP_WINDOW
+}
+
+/// Rule 18: whether the platform moved since both last agreed; by revision, never by value.
+fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship) -> bool {
+    let base = verdict.seen.and_then(|seen| seen.base.as_ref());
+    verdict.config.writes(field) && (written.raced || base.is_none_or(|base| ours.rev > base.rev))
+}
+
+fn middle(lo: Timestamp, hi: Timestamp) -> Timestamp {
+    let half = hi.duration_since(lo).checked_div(2).unwrap_or_default();
+    lo.checked_add(half).unwrap_or(lo)
+}
+
+/// How far a change over there and the answer to a write of ours may be apart for one to be the
+/// side effect of the other.
+const EFFECT_MAX: SignedDuration = SignedDuration::from_secs(1);
+
+/// Rule 26: whether a value is there because a write of ours to another field put it there.
+fn disturbed(
+    fields: &BTreeMap<Field, LinkField>,
+    config: &Integration,
+    field: Field,
+    value: &Foreign,
+    (lo, hi): (Timestamp, Timestamp),
+) -> bool {
+    let held = fields.get(&field).and_then(|seen| seen.base.as_ref()?.value.as_deref());
+    let by = |(_, rule): &(&Field, &FieldRule)| {
+        let mut disturbs = rule.disturbs.iter().filter(|other| other.field == field);
+        disturbs.any(|it| Some(&*it.from) == held && Some(&*it.to) == value.value.as_deref())
+    };
+    config.fields.iter().filter(by).any(|(other, _)| {
+        let Some(other) = fields.get(other) else { return false };
+        let landed = other.landed.iter().any(|landed| {
+            let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
+            hi >= landed.from && lo <= until
+        });
+        landed || !other.open.is_empty()
+    })
+}

@@ -1,0 +1,209 @@
+//! What was seen of a record, field by field: is it news, is it in doubt, is it to be judged.
+//!
+//! Rules 3–11: newer replaces older, what cannot be ordered is held until a read settles it, and
+//! an announced edit is judged exactly once, in order, even where the state it shows is stale.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    draft::Draft,
+    judge::{Authorship, Verdict},
+};
+use crate::{
+    clock::Offset,
+    event::Snapshot,
+    field::Field,
+    id::LinkId,
+    incident::Actor,
+    lens::Foreign,
+    link::{Held, LinkField, Order, Stamp, Theirs},
+};
+
+/// A reading of a record, with who is thought to have changed what it shows.
+pub(super) struct Sight<'a> {
+    pub(super) link: LinkId,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) stamp: Stamp,
+    /// The field whose change was announced, which makes its time exact.
+    pub(super) edited: Option<Field>,
+    pub(super) actor: Actor,
+    /// The version it answers, where it is the read a doubt was to be settled by.
+    pub(super) answers: u64,
+    /// Whether it may show what a call of ours has done: a read that a write begins with cannot.
+    pub(super) attempted: bool,
+}
+
+/// How long a read may show what was there before: PagerDuty tells nothing about its replicas, so
+/// this is our assumption, and all it costs is a second read.
+pub(super) const LAG_MAX: SignedDuration = SignedDuration::from_secs(5);
+
+/// How what is seen now stands to what was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Newer,
+    Same,
+    Stale,
+    Unordered,
+}
+
+impl Draft<'_> {
+    /// Takes in every field a reading shows.
+    pub(super) fn see(&mut self, sight: &Sight<'_>) {
+        let Some(config) = self.link(sight.link).and_then(|link| self.config(link.integration))
+        else {
+            return;
+        };
+        for (name, value) in &sight.snapshot.fields {
+            if let Some(field) = config.field_named(*name)
+                && config.fields.contains_key(&field)
+            {
+                self.see_field(sight, field, value, config.clock);
+            }
+        }
+    }
+
+    fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
+        let Some(link) = self.link_mut(sight.link) else { return };
+        let seen = link.fields.entry(field).or_default();
+        let now = Theirs { value: value.clone(), stamp: sight.stamp };
+        let edited = sight.edited == Some(field);
+        let due = edited && is_due(seen, &sight.stamp);
+        if due && let Stamp::Told { occurred_at, sequence, .. } = sight.stamp {
+            seen.judged = Some((occurred_at, sequence));
+        }
+        let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
+        let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
+        let raced = overwrites(seen, lo);
+        let exact = Authorship { lo, hi, raced: false, announced: true };
+        let (settles, news) = place(seen, &now, sight.answers, clock);
+        let doubted = seen.held.clone();
+        if settles {
+            seen.held = None;
+        }
+        match news {
+            News::Same => {
+                if let Some(theirs) = &mut seen.theirs
+                    && now.stamp.order(&theirs.stamp, clock) == Order::Newer
+                {
+                    *theirs = now;
+                }
+                // It was judged when it was first seen; all it can still do is agree.
+                self.agree(sight.link, field, value, Some(lo));
+            }
+            // Rule 10: what a write of ours went over is judged although it is past; what somebody
+            // else went over is past.
+            News::Stale if due && raced => {
+                self.judge(sight, field, value, &Authorship { raced: true, ..exact });
+            }
+            News::Stale => {}
+            News::Unordered => self.doubt(sight, field, now, due.then_some((exact, raced)), clock),
+            News::Newer => {
+                if let Some(before) = seen.theirs.replace(now) {
+                    seen.previous = Some(before.value);
+                }
+                let again =
+                    doubted.is_some_and(|held| held.judged && held.seen.value.value == value.value);
+                if again && settles {
+                    self.agree(sight.link, field, value, Some(lo));
+                } else if due {
+                    self.judge(sight, field, value, &exact);
+                } else {
+                    let lo = since.unwrap_or(Timestamp::UNIX_EPOCH).min(hi);
+                    let written = Authorship { lo, hi, raced: false, announced: false };
+                    self.judge(sight, field, value, &written);
+                }
+            }
+        }
+    }
+
+    /// Rules 6 and 7: what cannot be ordered is held, and a read is asked for.
+    fn doubt(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        now: Theirs,
+        due: Option<(Authorship, bool)>,
+        clock: Offset,
+    ) {
+        let Some(seen) = self.link_mut(sight.link).and_then(|link| link.fields.get_mut(&field))
+        else {
+            return;
+        };
+        // A doubt that is older than the one in hand adds nothing to it.
+        let older = |held: &Held| now.stamp.order(&held.seen.stamp, clock) == Order::Older;
+        if seen.held.as_ref().is_some_and(older) {
+            return;
+        }
+        let value = now.value.clone();
+        let not_before = lagging(seen, &now, clock);
+        seen.held = Some(Held { seen: now, asked: 0, judged: due.is_some(), not_before });
+        if let Some((exact, raced)) = due {
+            self.judge(sight, field, &value, &Authorship { raced, ..exact });
+        }
+    }
+
+    /// Keeps in mind which platform value each external one stands for.
+    pub(super) fn remember(&mut self) {
+        for link in self.links.iter_mut().filter(|link| !link.detached) {
+            let Some(config) = self.configs.get(&link.integration) else { continue };
+            for (field, rule) in &config.fields {
+                if let Some(seen) = link.fields.get_mut(field) {
+                    rule.lens.remember(self.incident.value(*field), &mut seen.remembered);
+                }
+            }
+        }
+    }
+
+    /// What a verdict needs to know of a link's field; for the judge.
+    pub(super) fn verdict_on(&self, link: LinkId, field: Field) -> Option<Verdict<'_>> {
+        let link = self.link(link)?;
+        let config = self.configs.get(&link.integration)?;
+        let rule = config.fields.get(&field)?;
+        Some(Verdict { link, config, rule, seen: link.fields.get(&field) })
+    }
+}
+
+/// Whether an announced edit is later than the last one judged.
+fn is_due(seen: &LinkField, stamp: &Stamp) -> bool {
+    let Stamp::Told { occurred_at, sequence, .. } = stamp else { return false };
+    seen.judged.is_none_or(|judged| (*occurred_at, *sequence) > judged)
+}
+
+/// Whether a write of ours may have gone over what was there at `lo`.
+fn overwrites(seen: &LinkField, lo: Timestamp) -> bool {
+    seen.landed.last().is_some_and(|landed| lo <= landed.until)
+}
+
+/// Places an observation against what is known, and says whether it settles what was held.
+fn place(seen: &LinkField, now: &Theirs, answers: u64, clock: Offset) -> (bool, News) {
+    let Some(theirs) = &seen.theirs else { return (true, News::Newer) };
+    let held = seen.held.as_ref();
+    // The read that was asked for began after what made it necessary, whatever the clocks say.
+    let asked = held.is_some_and(|held| {
+        let begun = |at: Timestamp| matches!(now.stamp, Stamp::Read { sent, .. } if sent >= at);
+        held.asked > 0 && answers >= held.asked && held.not_before.is_none_or(begun)
+    });
+    let after_held =
+        asked || held.is_none_or(|held| now.stamp.order(&held.seen.stamp, clock) == Order::Newer);
+    if now.value.value == theirs.value.value {
+        // Later than the challenger: whichever of the two came first, this is how it ended.
+        return (after_held, News::Same);
+    }
+    let as_held = held.is_some_and(|held| held.seen.value.value == now.value.value);
+    match now.stamp.order(&theirs.stamp, clock) {
+        _ if asked => (true, News::Newer),
+        Order::Older => (false, News::Stale),
+        Order::Newer if lagging(seen, now, clock).is_some() => (false, News::Unordered),
+        Order::Unordered => (false, News::Unordered),
+        Order::Newer => (after_held || as_held, News::Newer),
+    }
+}
+
+/// Where a read shows what was there before, so soon that it may come from a copy of the data that
+/// lags behind: from when on a read can be believed.
+fn lagging(seen: &LinkField, now: &Theirs, clock: Offset) -> Option<Timestamp> {
+    let (Stamp::Read { sent, .. }, Some(theirs)) = (now.stamp, &seen.theirs) else { return None };
+    let back = seen.previous.as_ref().is_some_and(|previous| previous.value == now.value.value);
+    let until = theirs.stamp.latest(clock).checked_add(LAG_MAX).ok()?;
+    (back && sent < until).then_some(until)
+}
