@@ -3,6 +3,7 @@
 //! The doc comments here are the help texts. Nothing is decided here beyond what a value may look
 //! like; the server judges the rest, so that every client hears the same answer.
 
+pub(crate) mod dlq;
 pub(crate) mod incident;
 pub(crate) mod integration;
 
@@ -14,7 +15,10 @@ use clap::{
 };
 use tandem_proto::words::Word;
 
-use self::{incident::IncidentCommand, incident::NoteCommand, integration::IntegrationCommand};
+use self::{
+    dlq::DlqCommand, incident::IncidentCommand, incident::NoteCommand,
+    integration::IntegrationCommand,
+};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 3 not found, 4 conflict, 5 unavailable, 64 wrong usage.
@@ -90,6 +94,9 @@ pub(crate) enum Command {
     /// Write notes on incidents.
     #[command(subcommand)]
     Note(NoteCommand),
+    /// Deal with messages that could not be handled.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Print the completion script of a shell.
     Completion {
         /// Which shell.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tandem_proto::v1::{
+    dead_letter_service_client::DeadLetterServiceClient,
     incident_service_client::IncidentServiceClient,
     integration_service_client::IntegrationServiceClient, link_service_client::LinkServiceClient,
     ownership_service_client::OwnershipServiceClient,
@@ -53,6 +54,10 @@ impl Client {
 
     pub(crate) fn links(&self) -> LinkServiceClient<Channel> {
         LinkServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn dead_letters(&self) -> DeadLetterServiceClient<Channel> {
+        DeadLetterServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {

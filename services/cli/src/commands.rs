@@ -1,5 +1,6 @@
 //! What each command does: from arguments to requests, from answers to what is shown.
 
+mod dlq;
 mod field_ownership;
 mod incident;
 mod integration;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Integration(command) => integration::run(&context, command).await,
         Command::Incident(command) => incident::run(&context, command).await,
         Command::Note(NoteCommand::Add(note)) => incident::note(&context, note).await,
+        Command::Dlq(command) => dlq::run(&context, command).await,
         Command::Completion { shell } => completion(shell),
     }
 }

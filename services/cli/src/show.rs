@@ -3,6 +3,7 @@
 //! JSON and YAML are the shapes of [`tandem_proto::json`]; a list is an array, an empty one too.
 //! Colour and fitting to a width happen on a terminal only, so that what is piped stays whole.
 
+mod dead_letters;
 mod rows;
 
 use std::io::{IsTerminal as _, Write as _};

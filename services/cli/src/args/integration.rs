@@ -27,6 +27,13 @@ pub(crate) enum IntegrationCommand {
     },
     /// List the incidents of an integration and their counterparts.
     Links(Named),
+    /// List the messages of an integration that could not be handled, newest first.
+    Dlq {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        which: super::dlq::Which,
+    },
     /// Say which external services stand for which incident types.
     #[command(subcommand)]
     ServiceMapping(ServiceMappingCommand),

@@ -32,6 +32,18 @@ im incident watch
 im incident timeline inc_1
 im incident note inc_1 "text"
 im note add inc_1 "text"
+im integration dlq prod-pd
+im integration dlq prod-pd --state replayed --direction out --group "pagerduty 404" --limit 5
+im dlq list --integration prod-pd --all
+im dlq causes --integration prod-pd
+im dlq show dlt_1
+im dlq replay dlt_1 --dry-run
+im dlq replay dlt_1 dlt_2
+im dlq replay --integration prod-pd --direction in --group "not an event" --no-wait
+im dlq progress rpl_1
+im dlq edit dlt_1 --set snapshot.fields.title.value="db down" --dry-run
+im dlq edit dlt_1 --file - --yes
+im dlq discard dlt_1 dlt_2 --reason "the service is gone"
 im completion bash
 "#;
 

@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use secrecy::{ExposeSecret as _, SecretString};
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE, field_ownership, service_mapping};
+use super::{Context, PAGE, dlq, field_ownership, service_mapping};
 use crate::{
     args::integration::{Configure, IntegrationCommand, Named},
     failure::Failure,
@@ -21,6 +21,9 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::Get(named) => get(context, named).await,
         IntegrationCommand::Delete { named, yes } => delete(context, named, yes).await,
         IntegrationCommand::Links(named) => links(context, named).await,
+        IntegrationCommand::Dlq { named, which } => {
+            dlq::list(context, named.integration, which).await
+        }
         IntegrationCommand::ServiceMapping(command) => service_mapping::run(context, command).await,
         IntegrationCommand::FieldOwnership(command) => field_ownership::run(context, command).await,
     }

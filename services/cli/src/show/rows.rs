@@ -188,11 +188,11 @@ fn counterpart(link: &RecordRef) -> String {
     }
 }
 
-fn word(word: Option<&str>) -> String {
+pub(super) fn word(word: Option<&str>) -> String {
     word.unwrap_or_default().to_owned()
 }
 
-fn text<T: ToString>(value: Option<&T>) -> String {
+pub(super) fn text<T: ToString>(value: Option<&T>) -> String {
     value.map(ToString::to_string).unwrap_or_default()
 }
 
