@@ -102,6 +102,16 @@ pub struct Waiting {
     pub traceparent: Option<String>,
 }
 
+/// The newest desired state of a link.
+pub async fn latest(conn: &mut PgConnection, link: LinkId) -> Result<Option<Desired>, StoreError> {
+    let body = sqlx::query_scalar!("select body from desired where link = $1", link.uuid())
+        .fetch_optional(conn)
+        .await
+        .map_err(StoreError::doing("reading a desired state"))?;
+    let place = Place { table: "desired", row: link.uuid() };
+    body.map(|body| place.json("body", body)).transpose()
+}
+
 /// Takes desired states that wait to be published and keeps other copies off them until the
 /// transaction ends, so that an older version can never overtake a newer one.
 pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, StoreError> {

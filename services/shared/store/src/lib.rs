@@ -4,7 +4,9 @@
 //! transactions belong to whoever decides what must happen together. Batches go in as one JSON
 //! parameter and are spread by Postgres, so a statement costs one round trip whatever their size.
 
+pub mod audit;
 mod connect;
+pub mod dead_letters;
 pub mod decisions;
 pub mod desired;
 pub mod error;
