@@ -88,6 +88,21 @@ impl Taken {
 }
 
 impl Bus {
+    /// Takes a message out of a stream for good, which is kept elsewhere by now.
+    pub async fn forget(&self, stream: &'static str, sequence: u64) -> Result<(), Unavailable> {
+        let stream = self
+            .jetstream
+            .get_stream_no_info(stream)
+            .await
+            .map_err(Box::from)
+            .map_err(Unavailable::because("finding a stream"))?;
+        let forgotten = stream.delete_message(sequence).await;
+        forgotten
+            .map(drop)
+            .map_err(Box::from)
+            .map_err(Unavailable::because("taking a message out of its stream"))
+    }
+
     /// Messages of a durable consumer, as they come. The stream ends or errs when the consumer or
     /// the connection is lost; the caller starts over.
     pub async fn consume(

@@ -104,6 +104,19 @@ pub fn reconciler() -> pull::Config {
     }
 }
 
+/// Admin's consumer of dead letters; all its copies share it.
+pub fn dead_letters() -> pull::Config {
+    pull::Config {
+        durable_name: Some("dead-letters".to_owned()),
+        filter_subject: subjects::DEAD_LETTERS.to_owned(),
+        ack_policy: AckPolicy::Explicit,
+        // Taking some in is one transaction.
+        ack_wait: Duration::from_secs(10),
+        max_ack_pending: 1000,
+        ..pull::Config::default()
+    }
+}
+
 /// An egress consumer of one integration, for desired states.
 pub fn egress_states(connector: &Connector, integration: IntegrationId) -> pull::Config {
     egress("state", integration, subjects::states_of(connector, integration))
