@@ -1,5 +1,6 @@
 //! The calls, one file per proto service, and what several of them need.
 
+pub mod dead_letter;
 mod edit;
 pub mod incident;
 pub mod integration;

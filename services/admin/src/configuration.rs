@@ -5,8 +5,10 @@
 use prost_types::FieldMask;
 use secrecy::SecretString;
 use tandem_domain::{
+    clock::Offset,
     id::{Handle, IntegrationId},
     integration::Integration,
+    scope::Scope,
 };
 use tandem_proto::v1;
 
@@ -99,6 +101,9 @@ pub(crate) fn creation(
             fields: tandem_connectors::default_fields(&connector)?,
             connector,
             services: Vec::new(),
+            scope: Scope::default(),
+            sync_escalations: false,
+            clock: Offset::default(),
             version: 1,
         };
         Some((integration, naming, secrets))

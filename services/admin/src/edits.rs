@@ -104,7 +104,10 @@ fn judged(refusal: Judgement, message: String, incident: &str) -> Refusal {
             Refusal::Exists { noun: "incident", name: incident.to_owned(), way_out: message }
         }
         Judgement::Stale => Refusal::Stale { noun: "incident", name: incident.to_owned() },
-        Judgement::Unfit => Refusal::invalid("incident", message),
+        Judgement::Unfit | Judgement::ReadOnly => Refusal::invalid("incident", message),
+        Judgement::Taken => {
+            Refusal::Exists { noun: "link", name: incident.to_owned(), way_out: message }
+        }
     }
 }
 

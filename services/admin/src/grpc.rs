@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use tandem_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
+        dead_letter_service_server::DeadLetterServiceServer,
         incident_service_server::IncidentServiceServer,
         integration_service_server::IntegrationServiceServer,
         link_service_server::LinkServiceServer, ownership_service_server::OwnershipServiceServer,
@@ -48,6 +49,7 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
     health.set_serving::<OwnershipServiceServer<Admin>>().await;
     health.set_serving::<LinkServiceServer<Admin>>().await;
     health.set_serving::<IncidentServiceServer<Admin>>().await;
+    health.set_serving::<DeadLetterServiceServer<Admin>>().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
     let addr = listener.local_addr().unwrap_or(addr);
@@ -63,7 +65,8 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
         .add_service(ServiceMappingServiceServer::new(admin.clone()))
         .add_service(OwnershipServiceServer::new(admin.clone()))
         .add_service(LinkServiceServer::new(admin.clone()))
-        .add_service(IncidentServiceServer::new(admin))
+        .add_service(IncidentServiceServer::new(admin.clone()))
+        .add_service(DeadLetterServiceServer::new(admin))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             async move { asked.asked().await },

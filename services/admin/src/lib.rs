@@ -13,6 +13,7 @@
 pub mod api;
 mod check;
 mod configuration;
+pub mod dead_letters;
 mod edits;
 pub mod grpc;
 mod page;
@@ -47,14 +48,16 @@ pub struct Admin {
     keyring: Arc<Keyring>,
     /// Told after each change of configuration.
     changed: Arc<Notify>,
+    /// Told when a replay of dead letters begins.
+    replays: Arc<Notify>,
     stop: Stop,
 }
 
 impl Admin {
     /// Puts together what calls work with.
     pub fn new(store: Store, bus: Bus, keyring: Keyring, stop: Stop) -> Self {
-        let (keyring, changed) = (Arc::new(keyring), Arc::default());
-        Self { store, bus, keyring, changed, stop }
+        let (changed, replays) = (Arc::default(), Arc::default());
+        Self { store, bus, keyring: Arc::new(keyring), changed, replays, stop }
     }
 
     /// The bodies of messages on `subject` from now on; refused at once while NATS is away.

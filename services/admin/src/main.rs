@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use secrecy::ExposeSecret as _;
 use tandem_admin::{
-    Admin, grpc, publisher, rest,
+    Admin, dead_letters, grpc, publisher, rest,
     settings::{Command, Settings},
 };
 use tandem_bus::Bus;
@@ -47,6 +47,7 @@ async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Res
 
     stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
+    stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
     let readiness = admin.readiness();
     grpc::serve(admin.clone(), settings.grpc_addr, &stop).await?;
     let router = rest::router(admin, settings.public_url.as_deref(), readiness.clone());

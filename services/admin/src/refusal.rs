@@ -37,6 +37,16 @@ pub enum Refusal {
         /// Which one.
         name: String,
     },
+    /// It was dealt with before, and can be dealt with once only.
+    #[error("{noun} {name:?} is {state} already")]
+    Settled {
+        /// What kind of thing it is.
+        noun: &'static str,
+        /// Which one.
+        name: String,
+        /// What it is by now.
+        state: &'static str,
+    },
     /// Something that admin needs cannot be reached; the same request may work later.
     #[error("{what} is not available: try again")]
     Unavailable {
@@ -101,7 +111,11 @@ impl Refusal {
                     "failed"
                 );
             }
-            Self::Invalid(_) | Self::Unknown { .. } | Self::Exists { .. } | Self::Stale { .. } => {}
+            Self::Invalid(_)
+            | Self::Unknown { .. }
+            | Self::Exists { .. }
+            | Self::Stale { .. }
+            | Self::Settled { .. } => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing is decided here: a handler turns a body into the message of the gRPC call, makes the
 //! call in-process, and turns the answer or the refusal into JSON.
 
+mod dead_letters;
 mod integrations;
 mod problem;
 
@@ -22,8 +23,8 @@ use tandem_runtime::{
 
 use crate::Admin;
 
-/// The largest body: an integration is a few hundred bytes.
-const BODY_MAX: usize = 64 * 1024;
+/// The largest body: an edited message of a dead letter.
+const BODY_MAX: usize = 256 * 1024;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -39,6 +40,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
     Router::new()
         .route("/api/v1/integrations", get(integrations::list).post(integrations::create))
         .route("/api/v1/integrations/{integration}", get(integrations::get))
+        .merge(dead_letters::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")

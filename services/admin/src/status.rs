@@ -28,6 +28,14 @@ impl From<Refusal> for Status {
                 details.set_resource_info(*noun, name, "", "its etag is another one by now");
                 Code::Aborted
             }
+            Refusal::Settled { noun, name, state } => {
+                details.add_precondition_failure_violation(
+                    *state,
+                    name,
+                    format!("this {noun} is {state}"),
+                );
+                Code::FailedPrecondition
+            }
             Refusal::Unavailable { .. } => Code::Unavailable,
             Refusal::Broken { .. } => Code::Internal,
         };

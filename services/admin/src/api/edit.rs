@@ -148,6 +148,7 @@ fn value(from: &v1::Incident, field: Field) -> Value {
         Field::Status => from.status().word().map(str::to_owned),
         Field::AssignedTo => text(&from.assigned_to),
         Field::EscalationPolicy => text(&from.escalation_policy),
+        Field::Label(name) => from.labels.get(name.as_str()).and_then(|value| text(value)),
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn create(
 ) -> Response {
     let Json(body) = match body {
         Ok(body) => body,
-        Err(rejection) => return unreadable(&rejection),
+        Err(rejection) => return problem::unreadable(&rejection),
     };
     let integration = match body.into_message() {
         Ok(integration) => integration,
@@ -179,19 +179,6 @@ fn word<W: Word + Default>(text: Option<String>) -> Result<W, String> {
         None => Ok(W::default()),
         Some(text) => W::from_word(&text).ok_or_else(|| format!("must be one of {}", W::choices())),
     }
-}
-
-/// What serde says names the field and the place, for the sender alone: it is not logged.
-fn unreadable(rejection: &JsonRejection) -> Response {
-    let detail = match rejection {
-        JsonRejection::JsonDataError(error) => error.body_text(),
-        JsonRejection::JsonSyntaxError(_) => "the body is not JSON".to_owned(),
-        JsonRejection::MissingJsonContentType(_) => {
-            "the body must be sent as content-type application/json".to_owned()
-        }
-        _ => "the body cannot be read".to_owned(),
-    };
-    problem::answer(rejection.status(), "the body cannot be used", detail, Vec::new())
 }
 
 impl Rest {

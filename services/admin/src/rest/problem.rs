@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    extract::rejection::JsonRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -34,6 +35,7 @@ impl IntoResponse for Refusal {
             Self::Unknown { .. } => (StatusCode::NOT_FOUND, "there is no such thing"),
             Self::Exists { .. } => (StatusCode::CONFLICT, "there is such a thing already"),
             Self::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "it has changed since"),
+            Self::Settled { .. } => (StatusCode::CONFLICT, "it was dealt with before"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not available"),
             Self::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };
@@ -44,6 +46,19 @@ impl IntoResponse for Refusal {
         };
         answer(status, title, detail, violations)
     }
+}
+
+/// What serde says names the field and the place, for the sender alone: it is not logged.
+pub(super) fn unreadable(rejection: &JsonRejection) -> Response {
+    let detail = match rejection {
+        JsonRejection::JsonDataError(error) => error.body_text(),
+        JsonRejection::JsonSyntaxError(_) => "the body is not JSON".to_owned(),
+        JsonRejection::MissingJsonContentType(_) => {
+            "the body must be sent as content-type application/json".to_owned()
+        }
+        _ => "the body cannot be read".to_owned(),
+    };
+    answer(rejection.status(), "the body cannot be used", detail, Vec::new())
 }
 
 /// A problem that has nothing to do with what was asked, but with how.

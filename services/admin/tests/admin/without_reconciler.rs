@@ -41,6 +41,7 @@ fn stored(number: u128) -> Incident {
         at,
         by: Actor::unnamed(Side::Platform),
         edited: None,
+        via: None,
     };
     Incident {
         id: IncidentId::from_uuid(uuid::Uuid::from_u128(number)),
@@ -52,11 +53,11 @@ fn stored(number: u128) -> Incident {
         ]
         .into(),
         incident_type: None,
-        labels: [].into(),
         revision: 4,
         sequence: 2,
         created_at: at,
         updated_at: at,
+        chain: tandem_domain::decision::Head::default(),
     }
 }
 
