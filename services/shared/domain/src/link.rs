@@ -143,6 +143,9 @@ pub struct Intent {
     pub value: Value,
     /// The platform's revision it stands for.
     pub rev: u64,
+    /// The first version of the desired state that carries it.
+    #[serde(default)]
+    pub since: u64,
     /// The last version of the desired state that carries it.
     pub version: u64,
     /// When it was opened, on our clock.

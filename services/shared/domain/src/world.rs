@@ -298,6 +298,23 @@ impl World {
         let input = Input { event, sequence: self.sequence, at: at(self.now), elsewhere: false };
         let step = reconcile(self.state.clone(), input, &self.configs);
         self.state.clone_from(&step.state);
+        if std::env::var("WTRACE").is_ok() {
+            eprintln!("--- {} {:?}", self.now, event);
+            for d in &step.decisions {
+                eprintln!(
+                    "   DEC {} {:?}->{:?} ext {:?} {:?}",
+                    d.field, d.before, d.after, d.external, d.rule
+                );
+            }
+            for d in &step.desired {
+                eprintln!("   DES v{} {:?}", d.version, d.want);
+            }
+            if let Some(s) = &step.state {
+                for (f, x) in &s.links[0].fields {
+                    eprintln!("   {f}: {x:?}");
+                }
+            }
+        }
         for desired in &step.desired {
             self.published += 1;
             self.queue = Some(desired.clone());
@@ -336,6 +353,10 @@ impl World {
         match self.in_hand.take() {
             None => {
                 let Some(desired) = self.queue.take() else { return false };
+                let due = desired
+                    .not_before
+                    .map_or(0, |due| due.as_millisecond() - at(0).as_millisecond());
+                self.now = self.now.max(due);
                 let before = self.exists.then(|| self.reading());
                 self.in_hand = Some((desired, before));
             }

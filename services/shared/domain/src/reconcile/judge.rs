@@ -59,7 +59,14 @@ impl Draft<'_> {
         value: &Foreign,
         written: &Authorship,
     ) {
-        if self.agree(sight.link, field, value, Some(written.lo)) {
+        let config = self.link(sight.link).and_then(|link| self.config(link.integration));
+        let Some(clock) = config.map(|config| config.clock) else { return };
+        // What a write of ours went over says nothing about what is there now.
+        let agrees = match written.raced {
+            true => self.agrees(sight.link, field, value),
+            false => self.agree(sight.link, field, value, Some(sight.stamp.earliest(clock))),
+        };
+        if agrees {
             return;
         }
         self.begin_base(sight.link, field, value);
@@ -220,9 +227,9 @@ impl Draft<'_> {
         value: &Foreign,
         began: Option<Timestamp>,
     ) -> bool {
+        let agree = self.agrees(link, field, value);
         let Some(verdict) = self.verdict_on(link, field) else { return false };
         let ours = self.incident.fields.get(&field);
-        let agree = verdict.rule.lens.agree(ours.and_then(|ours| ours.value.as_deref()), value);
         if agree {
             let base = verdict.seen.and_then(|seen| seen.base.as_ref()).map_or(0, |base| base.rev);
             let edited = ours.and_then(|ours| ours.edited);
@@ -231,6 +238,11 @@ impl Draft<'_> {
             self.rebase(link, field, Base { value: value.value.clone(), rev });
         }
         agree
+    }
+
+    fn agrees(&self, link: LinkId, field: Field, value: &Foreign) -> bool {
+        let rule = self.verdict_on(link, field).map(|verdict| verdict.rule);
+        rule.is_some_and(|rule| rule.lens.agree(self.incident.value(field), value))
     }
 
     pub(super) fn rebase(&mut self, link: LinkId, field: Field, base: Base) {

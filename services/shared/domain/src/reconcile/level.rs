@@ -263,7 +263,15 @@ impl Leveller<'_> {
                     let value = want.value.clone();
                     let opened = self.at;
                     let (attempted, echo) = (false, None);
-                    seen.open.push(Intent { value, rev, version, opened, attempted, echo });
+                    seen.open.push(Intent {
+                        value,
+                        rev,
+                        since: version,
+                        version,
+                        opened,
+                        attempted,
+                        echo,
+                    });
                     let (field, value) = (*field, want.value.clone());
                     let (state, at) = (WriteState::Asked, self.at);
                     writes.push(Write { link: id, version, field, value, state, at });

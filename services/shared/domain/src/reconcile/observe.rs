@@ -67,7 +67,16 @@ pub(super) fn apply(
             sequence: input.sequence,
         };
         let (edited, actor) = (observation.edited, actor.clone());
-        draft.see(&Sight { link, snapshot, stamp, edited, actor, answers: 0, attempted: true });
+        draft.see(&Sight {
+            link,
+            snapshot,
+            stamp,
+            edited,
+            actor,
+            answers: 0,
+            attempted: true,
+            lags: false,
+        });
     }
     if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {
         let (at, text) = (observation.occurred_at, remark.clone());

@@ -41,18 +41,27 @@ pub(super) fn apply(
     match &receipt.outcome {
         Outcome::Settled { version, before, after, fates, uncertain } => {
             let fates = draft.own_fates(link, fates);
-            draft.read(link, before.as_deref(), *version, *uncertain);
-            draft.read(link, after.as_deref(), *version, true);
+            draft.read(link, before.as_deref(), *version, Call { wrote: *uncertain, lags: true });
+            draft.read(link, after.as_deref(), *version, Call { wrote: true, lags: false });
             let seen = Seen { before: before.as_deref(), after: after.as_deref() };
             draft.settle(link, *version, &fates, &seen, *uncertain);
         }
         Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
         Outcome::Refused { version, before, reason } => {
-            draft.read(link, before.as_deref(), version.unwrap_or(0), false);
+            let call = Call { wrote: false, lags: true };
+            draft.read(link, before.as_deref(), version.unwrap_or(0), call);
             draft.refused(link, *version, reason);
         }
     }
     draft.finish(false)
+}
+
+/// What kind of call a reading comes from.
+struct Call {
+    /// Whether it may show what we wrote.
+    wrote: bool,
+    /// Whether it may lag behind.
+    lags: bool,
 }
 
 /// What a call showed.
@@ -68,12 +77,13 @@ const GRACE: SignedDuration = SignedDuration::from_secs(60);
 const LANDED_MAX: usize = 8;
 
 impl Draft<'_> {
-    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, attempted: bool) {
+    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, call: Call) {
         let Some(Reading { sent, received, snapshot, .. }) = reading else { return };
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
         let actor = Actor::unnamed(Side::External);
-        self.see(&Sight { link, snapshot, stamp, edited: None, actor, answers, attempted });
+        let (edited, Call { wrote: attempted, lags }) = (None, call);
+        self.see(&Sight { link, snapshot, stamp, edited, actor, answers, attempted, lags });
     }
 
     /// The fates by our own names of the fields.
@@ -149,7 +159,8 @@ impl Draft<'_> {
         let Some(link) = self.link_mut(id) else { return };
         let held = link.fields.entry(field).or_default();
         let sent = fate == Fate::Sent || (uncertain && fate == Fate::Equal);
-        let intent = held.open.iter_mut().find(|intent| intent.version >= version);
+        let intent =
+            held.open.iter_mut().find(|intent| (intent.since..=intent.version).contains(&version));
         let shown = |reading: Option<&Reading>| -> Option<Foreign> {
             reading?.snapshot.fields.get(&field).cloned()
         };
@@ -173,7 +184,12 @@ impl Draft<'_> {
                 }
                 None => (0, seen.before.map_or(received, |before| before.sent)),
             };
-            held.landed.push(Landed { value: value.clone(), rev, from, until });
+            let landed = Landed { value: value.clone(), rev, from, until };
+            let again = |it: &Landed| it.value == landed.value && it.until == landed.until;
+            if held.landed.iter().any(again) {
+                return;
+            }
+            held.landed.push(landed);
             if held.landed.len() > LANDED_MAX {
                 held.landed.remove(0);
             }
@@ -197,6 +213,7 @@ impl Draft<'_> {
             actor: echo.by,
             answers: 0,
             attempted: false,
+            lags: false,
         };
         let written =
             Authorship { lo: echo.lo, hi: echo.hi, raced: true, announced: echo.announced };

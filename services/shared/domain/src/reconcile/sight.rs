@@ -31,6 +31,9 @@ pub(super) struct Sight<'a> {
     pub(super) answers: u64,
     /// Whether it may show what a call of ours has done: a read that a write begins with cannot.
     pub(super) attempted: bool,
+    /// Whether it may come from a copy of the data that lags behind, as a read can and the answer
+    /// to a write cannot.
+    pub(super) lags: bool,
 }
 
 /// How long a read may show what was there before: PagerDuty tells nothing about its replicas, so
@@ -75,7 +78,7 @@ impl Draft<'_> {
         let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
         let raced = overwrites(seen, lo);
         let exact = Authorship { lo, hi, raced: false, announced: true };
-        let (settles, news) = place(seen, &now, sight.answers, clock);
+        let (settles, news) = place(seen, &now, sight, clock);
         let doubted = seen.held.clone();
         if settles {
             seen.held = None;
@@ -135,7 +138,7 @@ impl Draft<'_> {
             return;
         }
         let value = now.value.clone();
-        let not_before = lagging(seen, &now, clock);
+        let not_before = if sight.lags { lagging(seen, &now, clock) } else { None };
         seen.held = Some(Held { seen: now, asked: 0, judged: due.is_some(), not_before });
         if let Some((exact, raced)) = due {
             self.judge(sight, field, &value, &Authorship { raced, ..exact });
@@ -175,13 +178,13 @@ fn overwrites(seen: &LinkField, lo: Timestamp) -> bool {
 }
 
 /// Places an observation against what is known, and says whether it settles what was held.
-fn place(seen: &LinkField, now: &Theirs, answers: u64, clock: Offset) -> (bool, News) {
+fn place(seen: &LinkField, now: &Theirs, sight: &Sight<'_>, clock: Offset) -> (bool, News) {
     let Some(theirs) = &seen.theirs else { return (true, News::Newer) };
     let held = seen.held.as_ref();
     // The read that was asked for began after what made it necessary, whatever the clocks say.
     let asked = held.is_some_and(|held| {
         let begun = |at: Timestamp| matches!(now.stamp, Stamp::Read { sent, .. } if sent >= at);
-        held.asked > 0 && answers >= held.asked && held.not_before.is_none_or(begun)
+        held.asked > 0 && sight.answers >= held.asked && held.not_before.is_none_or(begun)
     });
     let after_held =
         asked || held.is_none_or(|held| now.stamp.order(&held.seen.stamp, clock) == Order::Newer);
@@ -193,7 +196,9 @@ fn place(seen: &LinkField, now: &Theirs, answers: u64, clock: Offset) -> (bool, 
     match now.stamp.order(&theirs.stamp, clock) {
         _ if asked => (true, News::Newer),
         Order::Older => (false, News::Stale),
-        Order::Newer if lagging(seen, now, clock).is_some() => (false, News::Unordered),
+        Order::Newer if sight.lags && lagging(seen, now, clock).is_some() => {
+            (false, News::Unordered)
+        }
         Order::Unordered => (false, News::Unordered),
         Order::Newer => (after_held || as_held, News::Newer),
     }
