@@ -13,3 +13,4 @@ mod events;
 mod outage;
 mod story;
 mod surfaces;
+mod traced;

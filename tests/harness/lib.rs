@@ -12,6 +12,7 @@
     reason = "a harness fails its test by panicking, and a test is awaited where it runs"
 )]
 
+mod ground;
 mod im;
 mod stack;
 mod wait;

@@ -1,20 +1,15 @@
 //! One stack: a broker, a database, a fake PagerDuty and the four services.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
-use tandem_dev::{
-    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, ServiceOptions,
-    bins, ports, runtimes, workspace,
-};
+use tandem_dev::{Nats, Postgres, Service, bins};
 use tandem_pagerduty_sim::{BOT_EMAIL, RetryCurve, Simulator, USER_TOKEN};
-use tandem_store::{PgPool, Store};
+use tandem_store::PgPool;
 
-use crate::{Im, Webhook, eventually, sign};
+use crate::{Im, Webhook, eventually, ground::Ground, sign};
 
-/// The organisation of every test.
-const ORG: &str = "demo";
 /// The secret the simulator signs with.
 const SECRET: &str = "2LHo6pdkkOeNZWwav8jzbDWOnnIkpUJKIkuEpAdrN7bi134SXsXzN6AXI3RMAh1h";
 
@@ -168,18 +163,29 @@ impl Stack {
         self.post_signed(webhook, &sign(SECRET, &webhook.body)).await
     }
 
+    /// Sends a webhook with a good signature, within a trace; gives the status.
+    pub async fn post_within(&self, trace: &str, webhook: &Webhook) -> anyhow::Result<u16> {
+        let signature = sign(SECRET, &webhook.body);
+        let request = self.request(webhook, &signature).header("traceparent", trace);
+        Ok(request.send().await?.status().as_u16())
+    }
+
     /// Sends a webhook with any signature; gives the status.
     pub async fn post_signed(&self, webhook: &Webhook, signature: &str) -> anyhow::Result<u16> {
-        let mut request = self
+        Ok(self.request(webhook, signature).send().await?.status().as_u16())
+    }
+
+    fn request(&self, webhook: &Webhook, signature: &str) -> reqwest::RequestBuilder {
+        let request = self
             .http
             .post(self.webhook_url())
             .header("content-type", "application/json")
             .header("x-pagerduty-signature", signature)
             .body(webhook.body.clone());
-        if let Some(delivery) = &webhook.delivery {
-            request = request.header("x-webhook-id", delivery);
+        match &webhook.delivery {
+            Some(delivery) => request.header("x-webhook-id", delivery),
+            None => request,
         }
-        Ok(request.send().await?.status().as_u16())
     }
 
     /// Has somebody do something in PagerDuty, which must take it; gives the incident.
@@ -308,113 +314,4 @@ impl Drop for Stack {
             }
         }
     }
-}
-
-/// What the services stand on.
-struct Ground {
-    nats: Nats,
-    postgres: Option<Postgres>,
-    database: PgPool,
-    database_url: String,
-    root: PathBuf,
-}
-
-struct Started {
-    services: [Service; 4],
-    http_url: String,
-    admin_url: String,
-}
-
-impl Ground {
-    async fn prepare(dir: &tempfile::TempDir, own_postgres: bool) -> anyhow::Result<Self> {
-        let root = workspace::root()?;
-        let (nats, postgres) = tokio::task::block_in_place(|| {
-            let server = runtimes::nats_server(&root, Progress::Silent)?;
-            let options = NatsOptions { dir: dir.path().join("nats"), ..NatsOptions::default() };
-            let nats = Nats::start(&server, options)?;
-            let own = || {
-                let bin = runtimes::postgres(&root, None, Progress::Silent)?;
-                let dir = dir.path().join("postgres");
-                // It will be killed, and must find its commits again.
-                let durability = Durability::Kept;
-                let options = PostgresOptions { dir, durability, ..PostgresOptions::default() };
-                anyhow::Ok(Postgres::start(&bin, options)?)
-            };
-            anyhow::Ok((nats, own_postgres.then(own).transpose()?))
-        })?;
-        let server = match &postgres {
-            Some(postgres) => postgres.url(),
-            None => database_server()?,
-        };
-        let database_url = new_database(&server).await?;
-        let store = Store::connect(&database_url, "test", 4)?;
-        tandem_store::migrate(&store).await?;
-        Ok(Self { nats, postgres, database: store.pool().clone(), database_url, root })
-    }
-
-    /// Starts the four services, admin first: it is the one that fills the configuration.
-    fn services(&self, dir: &tempfile::TempDir) -> anyhow::Result<Started> {
-        let key = dir.path().join("master.key");
-        std::fs::write(&key, "5b".repeat(32))?;
-        let address = || anyhow::Ok(format!("127.0.0.1:{}", ports::free()?));
-        let (http, grpc, rest) = (address()?, address()?, address()?);
-        let start = |name: &str, more: &[(&str, &str)]| {
-            let ops = address()?;
-            let own = [
-                ("NATS_URL", self.nats.url()),
-                ("TANDEM_OPS_ADDR", ops.clone()),
-                ("TANDEM_LOG", "info,tandem=debug".to_owned()),
-                // What may have got through is looked up after this; a test need not wait long.
-                ("TANDEM_REQUEST_TIMEOUT", "2".to_owned()),
-                ("TANDEM_MASTER_KEY_FILE", key.display().to_string()),
-                ("DATABASE_URL", self.database_url.clone()),
-                // A broker that lost its disk has no memory that would be in the way.
-                ("TANDEM_PUBLISH_AGAIN_AFTER", "2".to_owned()),
-            ];
-            let own = own.iter().map(|(name, value)| (*name, value.as_str()));
-            let env = own.chain(more.iter().copied());
-            let service = Service::start(ServiceOptions {
-                name: name.to_owned(),
-                program: bins::path(&self.root, &format!("tandem-{name}"))?,
-                env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-                log: dir.path().join(format!("{name}.log")),
-                ready_url: Some(format!("http://{ops}/readyz")),
-                ..ServiceOptions::default()
-            })?;
-            anyhow::Ok(service)
-        };
-        let admin = start("admin", &[("TANDEM_GRPC_ADDR", &grpc), ("TANDEM_REST_ADDR", &rest)])?;
-        let reconciler = start("reconciler", &[])?;
-        let egress = start("pagerduty-egress", &[])?;
-        let upstream = format!("http://{rest}");
-        let forwarding = [("TANDEM_HTTP_ADDR", http.as_str()), ("TANDEM_API_UPSTREAM", &upstream)];
-        let ingress = start("ingress", &forwarding)?;
-        Ok(Started {
-            services: [admin, reconciler, egress, ingress],
-            http_url: format!("http://{http}"),
-            admin_url: format!("http://{grpc}"),
-        })
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the test command hands its database over this way")]
-fn database_server() -> anyhow::Result<String> {
-    std::env::var("DATABASE_URL")
-        .context("DATABASE_URL is not set: `cargo dev test` starts a Postgres and sets it")
-}
-
-/// A database of its own on a server.
-async fn new_database(server: &str) -> anyhow::Result<String> {
-    let name = format!("test_{}", ORG.to_owned() + &random());
-    let pool = PgPool::connect(server).await?;
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&pool).await?;
-    pool.close().await;
-    let (base, _) = server.rsplit_once('/').context("a database url with a path")?;
-    Ok(format!("{base}/{name}"))
-}
-
-/// Something no other test has: the process and the time.
-fn random() -> String {
-    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    format!("_{}_{}", std::process::id(), time.as_nanos())
 }

@@ -1,0 +1,125 @@
+//! What a stack stands on: a broker and a database of its own, and the four services started on them.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tandem_dev::{
+    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, ServiceOptions,
+    bins, ports, runtimes, workspace,
+};
+use tandem_store::{PgPool, Store};
+
+/// What the services stand on.
+pub(crate) struct Ground {
+    pub(crate) nats: Nats,
+    pub(crate) postgres: Option<Postgres>,
+    pub(crate) database: PgPool,
+    database_url: String,
+    root: PathBuf,
+}
+
+/// The services of a stack and where they are.
+pub(crate) struct Started {
+    /// admin, reconciler, egress, ingress.
+    pub(crate) services: [Service; 4],
+    pub(crate) http_url: String,
+    pub(crate) admin_url: String,
+}
+
+impl Ground {
+    /// Starts a broker and makes a database.
+    pub(crate) async fn prepare(
+        dir: &tempfile::TempDir,
+        own_postgres: bool,
+    ) -> anyhow::Result<Self> {
+        let root = workspace::root()?;
+        let (nats, postgres) = tokio::task::block_in_place(|| {
+            let server = runtimes::nats_server(&root, Progress::Silent)?;
+            let options = NatsOptions { dir: dir.path().join("nats"), ..NatsOptions::default() };
+            let nats = Nats::start(&server, options)?;
+            let own = || {
+                let bin = runtimes::postgres(&root, None, Progress::Silent)?;
+                let dir = dir.path().join("postgres");
+                // It will be killed, and must find its commits again.
+                let durability = Durability::Kept;
+                let options = PostgresOptions { dir, durability, ..PostgresOptions::default() };
+                anyhow::Ok(Postgres::start(&bin, options)?)
+            };
+            anyhow::Ok((nats, own_postgres.then(own).transpose()?))
+        })?;
+        let server = match &postgres {
+            Some(postgres) => postgres.url(),
+            None => database_server()?,
+        };
+        let database_url = new_database(&server).await?;
+        let store = Store::connect(&database_url, "test", 4)?;
+        tandem_store::migrate(&store).await?;
+        Ok(Self { nats, postgres, database: store.pool().clone(), database_url, root })
+    }
+
+    /// Starts the four services, admin first: it is the one that fills the configuration.
+    pub(crate) fn services(&self, dir: &tempfile::TempDir) -> anyhow::Result<Started> {
+        let key = dir.path().join("master.key");
+        std::fs::write(&key, "5b".repeat(32))?;
+        let address = || anyhow::Ok(format!("127.0.0.1:{}", ports::free()?));
+        let (http, grpc, rest) = (address()?, address()?, address()?);
+        let start = |name: &str, more: &[(&str, &str)]| {
+            let ops = address()?;
+            let own = [
+                ("NATS_URL", self.nats.url()),
+                ("TANDEM_OPS_ADDR", ops.clone()),
+                ("TANDEM_LOG", "info,tandem=debug".to_owned()),
+                // What may have got through is looked up after this; a test need not wait long.
+                ("TANDEM_REQUEST_TIMEOUT", "2".to_owned()),
+                ("TANDEM_MASTER_KEY_FILE", key.display().to_string()),
+                ("DATABASE_URL", self.database_url.clone()),
+                // A broker that lost its disk has no memory that would be in the way.
+                ("TANDEM_PUBLISH_AGAIN_AFTER", "2".to_owned()),
+            ];
+            let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+            let env = own.chain(more.iter().copied());
+            let service = Service::start(ServiceOptions {
+                name: name.to_owned(),
+                program: bins::path(&self.root, &format!("tandem-{name}"))?,
+                env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                log: dir.path().join(format!("{name}.log")),
+                ready_url: Some(format!("http://{ops}/readyz")),
+                ..ServiceOptions::default()
+            })?;
+            anyhow::Ok(service)
+        };
+        let admin = start("admin", &[("TANDEM_GRPC_ADDR", &grpc), ("TANDEM_REST_ADDR", &rest)])?;
+        let reconciler = start("reconciler", &[])?;
+        let egress = start("pagerduty-egress", &[])?;
+        let upstream = format!("http://{rest}");
+        let forwarding = [("TANDEM_HTTP_ADDR", http.as_str()), ("TANDEM_API_UPSTREAM", &upstream)];
+        let ingress = start("ingress", &forwarding)?;
+        Ok(Started {
+            services: [admin, reconciler, egress, ingress],
+            http_url: format!("http://{http}"),
+            admin_url: format!("http://{grpc}"),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test command hands its database over this way")]
+fn database_server() -> anyhow::Result<String> {
+    std::env::var("DATABASE_URL")
+        .context("DATABASE_URL is not set: `cargo dev test` starts a Postgres and sets it")
+}
+
+/// A database of its own on a server.
+async fn new_database(server: &str) -> anyhow::Result<String> {
+    let name = format!("test_{}", random());
+    let pool = PgPool::connect(server).await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&pool).await?;
+    pool.close().await;
+    let (base, _) = server.rsplit_once('/').context("a database url with a path")?;
+    Ok(format!("{base}/{name}"))
+}
+
+/// Something no other test has: the process and the time.
+fn random() -> String {
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{}_{}", std::process::id(), time.as_nanos())
+}
