@@ -2,150 +2,35 @@
 //!
 //! Every key is always there; what is unknown or unset is `null`. Secrets have no field here, so none can be shown.
 
+mod audit;
 mod dead_letter;
+mod integration;
+mod link;
 
 use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 use serde::Serialize;
 
-pub use self::dead_letter::{
-    DeadLetter, DeadLetterAnswer, DeadLetterCall, DeadLetterGroup, Replay, ReplayPreview,
-    ReplayedLetter,
+pub use self::{
+    audit::{
+        AuditFault, Decision, ExplainedSide, ExplainedStep, ExplainedWrite, Explanation,
+        FieldStory, Verification,
+    },
+    dead_letter::{
+        DeadLetter, DeadLetterAnswer, DeadLetterCall, DeadLetterGroup, Replay, ReplayPreview,
+        ReplayedLetter,
+    },
+    integration::{
+        ClockDifference, FieldMapping, FieldOwnership, IgnoredEvent, IgnoredEvents, Integration,
+        MappingRow, Scope, ServiceMapping,
+    },
+    link::{
+        ChangedLink, Conflict, ConflictCandidate, ConflictChoice, ConflictEnding,
+        ConflictResolution, Link,
+    },
 };
 use crate::{v1, words::Word};
-
-/// [`v1::Integration`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
-pub struct Integration {
-    pub id: String,
-    pub org: String,
-    pub handle: String,
-    pub name: String,
-    pub r#type: String,
-    pub base_url: String,
-    pub direction: Option<&'static str>,
-    pub enabled: bool,
-    pub conflict_strategy: Option<&'static str>,
-    pub rate_limit: u32,
-    pub backoff_multiplier: f64,
-    pub from_email: Option<String>,
-    pub has_token: bool,
-    pub signing_secrets: u32,
-    pub webhook_path: String,
-    pub config_version: i64,
-    pub etag: String,
-    pub create_time: Option<String>,
-    pub update_time: Option<String>,
-}
-
-impl From<v1::Integration> for Integration {
-    fn from(from: v1::Integration) -> Self {
-        Self {
-            direction: from.direction().word(),
-            conflict_strategy: from.conflict_strategy().word(),
-            id: from.id,
-            org: from.org,
-            handle: from.handle,
-            name: from.name,
-            r#type: from.r#type,
-            base_url: from.base_url,
-            enabled: from.enabled,
-            rate_limit: from.rate_limit,
-            backoff_multiplier: from.backoff_multiplier,
-            from_email: known(from.from_email),
-            has_token: from.has_token,
-            signing_secrets: from.signing_secrets,
-            webhook_path: from.webhook_path,
-            config_version: from.config_version,
-            etag: from.etag,
-            create_time: instant(from.create_time),
-            update_time: instant(from.update_time),
-        }
-    }
-}
-
-/// [`v1::ServiceMapping`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
-pub struct ServiceMapping {
-    pub integration: String,
-    pub service: String,
-    pub incident_type: String,
-    pub is_default: bool,
-}
-
-impl From<v1::ServiceMapping> for ServiceMapping {
-    fn from(from: v1::ServiceMapping) -> Self {
-        Self {
-            integration: from.integration,
-            service: from.service,
-            incident_type: from.incident_type,
-            is_default: from.is_default,
-        }
-    }
-}
-
-/// [`v1::FieldOwnership`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
-pub struct FieldOwnership {
-    pub integration: String,
-    pub field: String,
-    pub owner: Option<&'static str>,
-    pub priority: u32,
-    pub is_default: bool,
-}
-
-impl From<v1::FieldOwnership> for FieldOwnership {
-    fn from(from: v1::FieldOwnership) -> Self {
-        Self {
-            owner: from.owner().word(),
-            integration: from.integration,
-            field: from.field,
-            priority: from.priority,
-            is_default: from.is_default,
-        }
-    }
-}
-
-/// [`v1::Link`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
-pub struct Link {
-    pub id: String,
-    pub integration: String,
-    pub integration_handle: String,
-    pub incident: String,
-    pub record: Option<String>,
-    pub number: Option<i64>,
-    pub url: Option<String>,
-    pub desired_version: i64,
-    pub applied_version: i64,
-    pub problem: Option<String>,
-    pub create_time: Option<String>,
-    pub update_time: Option<String>,
-}
-
-impl From<v1::Link> for Link {
-    fn from(from: v1::Link) -> Self {
-        Self {
-            id: from.id,
-            integration: from.integration,
-            integration_handle: from.integration_handle,
-            incident: from.incident,
-            record: known(from.record),
-            number: number(from.number),
-            url: known(from.url),
-            desired_version: from.desired_version,
-            applied_version: from.applied_version,
-            problem: known(from.problem),
-            create_time: instant(from.create_time),
-            update_time: instant(from.update_time),
-        }
-    }
-}
 
 /// [`v1::Incident`] as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -52,7 +52,10 @@ mod tests {
         assert_eq!(
             services,
             [
+                "AuditService",
+                "ConflictService",
                 "DeadLetterService",
+                "FieldMappingService",
                 "IncidentService",
                 "IntegrationService",
                 "LinkService",

@@ -4,8 +4,9 @@
 //! unspecified value has no word.
 
 use crate::v1::{
-    ConflictStrategy, DeadLetterDirection, DeadLetterKind, DeadLetterState, Direction, Severity,
-    Side, Status,
+    ConflictReason, ConflictStanding, ConflictStrategy, ConflictTake, DeadLetterDirection,
+    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, Severity, Side,
+    Status,
 };
 
 /// A closed set of values that people read and write as words.
@@ -95,6 +96,46 @@ impl Word for DeadLetterKind {
     ];
 }
 
+impl Word for LinkState {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::InStep, "in-step"),
+        (Self::Writing, "writing"),
+        (Self::InDoubt, "in-doubt"),
+        (Self::Conflict, "conflict"),
+        (Self::Problem, "problem"),
+        (Self::Unlinked, "unlinked"),
+    ];
+}
+
+impl Word for ConflictReason {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::BothMoved, "both-moved"), (Self::Flapping, "flapping")];
+}
+
+impl Word for ConflictStanding {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Open, "open"),
+        (Self::Resolved, "resolved"),
+        (Self::Agreed, "agreed"),
+        (Self::Moot, "moot"),
+    ];
+}
+
+impl Word for ConflictTake {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Platform, "platform"), (Self::External, "external"), (Self::Value, "value")];
+}
+
+impl Word for FieldMappingKind {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Same, "same"),
+        (Self::Table, "table"),
+        (Self::Priorities, "priorities"),
+        (Self::Once, "once"),
+        (Self::Reference, "reference"),
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +158,11 @@ mod tests {
         every_word_reads_back(DeadLetterDirection::Unspecified);
         every_word_reads_back(DeadLetterState::Unspecified);
         every_word_reads_back(DeadLetterKind::Unspecified);
+        every_word_reads_back(LinkState::Unspecified);
+        every_word_reads_back(ConflictReason::Unspecified);
+        every_word_reads_back(ConflictStanding::Unspecified);
+        every_word_reads_back(ConflictTake::Unspecified);
+        every_word_reads_back(FieldMappingKind::Unspecified);
     }
 
     #[test]

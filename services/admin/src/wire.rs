@@ -8,6 +8,7 @@ use tandem_domain::{
     id::IncidentId,
     incident::{Incident, Side},
     integration::{Direction, ServiceMapping, Strategy},
+    scope::Scope,
 };
 use tandem_proto::{v1, words::Word as _};
 use tandem_store::{integrations::Stored, timeline::Line};
@@ -44,6 +45,20 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         etag: from.version.to_string(),
         create_time: Some(instant(stored.created_at)),
         update_time: Some(instant(stored.updated_at)),
+        scope: Some(scope(&from.scope)),
+        sync_escalations: from.sync_escalations,
+        clock_difference: None,
+    }
+}
+
+/// Which incidents and records take part.
+fn scope(from: &Scope) -> v1::Scope {
+    v1::Scope {
+        services: from.services.clone(),
+        teams: from.teams.clone(),
+        labels: from.labels.clone().into_iter().collect(),
+        min_severity: from.min_severity.clone().unwrap_or_default(),
+        expression: from.expression.clone().unwrap_or_default(),
     }
 }
 

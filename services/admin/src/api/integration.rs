@@ -273,4 +273,11 @@ impl IntegrationService for Admin {
     ) -> Result<Response<()>, Status> {
         Ok(Response::new(delete(self, request.into_inner()).await?))
     }
+
+    async fn list_ignored_events(
+        &self,
+        _: Request<v1::ListIgnoredEventsRequest>,
+    ) -> Result<Response<v1::ListIgnoredEventsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
 }

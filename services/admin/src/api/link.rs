@@ -83,6 +83,7 @@ fn link(stored: &Stored, handle: &str) -> v1::Link {
         problem: link.problem.clone().unwrap_or_default(),
         create_time: Some(wire::instant(stored.created_at)),
         update_time: Some(wire::instant(stored.updated_at)),
+        ..Default::default()
     }
 }
 
@@ -100,5 +101,26 @@ impl LinkService for Admin {
         request: Request<v1::ListLinksRequest>,
     ) -> Result<Response<v1::ListLinksResponse>, Status> {
         Ok(Response::new(list(self, request.into_inner()).await?))
+    }
+
+    async fn create_link(
+        &self,
+        _: Request<v1::CreateLinkRequest>,
+    ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn delete_link(
+        &self,
+        _: Request<v1::DeleteLinkRequest>,
+    ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resync_link(
+        &self,
+        _: Request<v1::ResyncLinkRequest>,
+    ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 }

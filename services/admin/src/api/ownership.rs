@@ -75,6 +75,7 @@ fn shown(
         owner: wire::side(owner).into(),
         priority,
         is_default: default.is_some_and(|rule| (rule.owner, rule.priority) == (owner, priority)),
+        ..Default::default()
     }
 }
 

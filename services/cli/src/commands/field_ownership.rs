@@ -15,6 +15,7 @@ pub(super) async fn run(context: &Context, command: FieldOwnershipCommand) -> Re
                 org,
                 integration: named.integration,
                 ownership: Some(ownership),
+                etag: String::new(),
             };
             let set = context.client.ownership().set_field_ownership(request).await?;
             context.show.one(&json::FieldOwnership::from(set.into_inner()))
