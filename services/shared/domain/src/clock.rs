@@ -80,6 +80,12 @@ impl Offset {
         if (narrowed.lo, narrowed.hi) == (self.lo, self.hi) { self } else { narrowed }
     }
 
+    /// Where an instant of the external clock most likely is on ours.
+    pub fn likely(self, external: Timestamp) -> Timestamp {
+        let middle = self.lo.saturating_add(self.hi) / 2;
+        shift(external, if self.at.is_some() { middle.saturating_neg() } else { 0 })
+    }
+
     /// The earliest an instant of the external clock can be on ours.
     pub fn earliest(self, external: Timestamp) -> Timestamp {
         shift(external, self.hi.saturating_neg())

@@ -9,7 +9,7 @@ use crate::{
     clock::Offset,
     field::{Field, Value},
     id::{IncidentId, IntegrationId, LinkId, RecordId},
-    incident::Actor,
+    incident::{Actor, Owned},
     lens::Foreign,
     outbound::Want,
 };
@@ -101,6 +101,15 @@ impl Stamp {
             Self::Read { received, .. } => *received,
         }
     }
+
+    /// The best guess on our clock of when what was seen came to be: of a webhook the time it
+    /// tells, corrected by the clocks' difference where that was measured.
+    pub fn likely(&self, clock: Offset) -> Timestamp {
+        match self {
+            Self::Told { occurred_at, arrived, .. } => clock.likely(*occurred_at).min(*arrived),
+            Self::Read { received, .. } => *received,
+        }
+    }
 }
 
 fn read_against_told(
@@ -167,6 +176,8 @@ pub struct Echo {
     pub lo: Timestamp,
     /// The latest it came to be, on our clock.
     pub hi: Timestamp,
+    /// The best guess between the two.
+    pub at: Timestamp,
     /// Whether it was announced as an edit.
     pub announced: bool,
 }
@@ -233,6 +244,10 @@ pub struct LinkField {
     /// The last changes of the field over there, by us and by others, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<Turn>,
+    /// What ours was before a tie was given to their owner, because nobody knew when theirs was
+    /// written; and the revision that made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisional: Option<Box<(Owned, u64)>>,
     /// The platform's revision for which a read was asked to prove that both sides agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proving: Option<u64>,

@@ -14,7 +14,7 @@ use crate::{
     id::{IncidentId, IntegrationId, LinkId, Mint, Org, RecordId},
     incident::{Actor, Incident, Owned, Side},
     integration::Integration,
-    link::Link,
+    link::{Link, LinkField},
     outbound::{Act, ActKind, Desired},
 };
 
@@ -235,6 +235,10 @@ impl<'a> Draft<'a> {
 
     pub(super) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.iter().find(|link| link.id == id)
+    }
+
+    pub(super) fn seen_mut(&mut self, link: LinkId, field: Field) -> Option<&mut LinkField> {
+        Some(self.link_mut(link)?.fields.entry(field).or_default())
     }
 
     pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {

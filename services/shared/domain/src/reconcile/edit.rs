@@ -52,24 +52,7 @@ pub(super) fn apply(
             refuse(None, Refusal::Unknown, message)
         }
         (Change::Update { fields, revision }, Some(state)) => {
-            let current = state.incident.revision;
-            if let Some(seen) = revision.filter(|seen| *seen != current) {
-                let message = format!(
-                    "the incident is at revision {current}, the edit was made on {seen}: read it again"
-                );
-                return refuse(Some(state), Refusal::Stale, message);
-            }
-            if let Err(message) = check(fields) {
-                return refuse(Some(state), Refusal::Unfit, message);
-            }
-            let mut draft = Draft::resume(state, input, configs);
-            if let Some(message) = draft.refuse_reserved(edit, fields) {
-                let refusal = Reply::Refused { refusal: Refusal::ReadOnly, message };
-                return Step { effect: Effect::Refused, ..draft.end(|_| Some(refusal)) };
-            }
-            draft.send_as_notes(edit, fields);
-            draft.set_all(edit, fields, Rule::Edited);
-            draft.finish(true)
+            update(state, input, edit, fields, *revision, configs)
         }
         (Change::Note { note, text }, Some(state)) => {
             if text.trim().is_empty() || text.len() > TEXT_MAX || text.contains('\0') {
@@ -93,6 +76,34 @@ pub(super) fn apply(
             Some(state),
         ) => super::command::apply(state, input, edit, configs),
     }
+}
+
+fn update(
+    state: State,
+    input: Input<'_>,
+    edit: &Edit,
+    fields: &BTreeMap<Field, Value>,
+    revision: Option<u64>,
+    configs: &Configs,
+) -> Step {
+    let current = state.incident.revision;
+    if let Some(seen) = revision.filter(|seen| *seen != current) {
+        let message = format!(
+            "the incident is at revision {current}, the edit was made on {seen}: read it again"
+        );
+        return refuse(Some(state), Refusal::Stale, message);
+    }
+    if let Err(message) = check(fields) {
+        return refuse(Some(state), Refusal::Unfit, message);
+    }
+    let mut draft = Draft::resume(state, input, configs);
+    if let Some(message) = draft.refuse_reserved(edit, fields) {
+        let refusal = Reply::Refused { refusal: Refusal::ReadOnly, message };
+        return Step { effect: Effect::Refused, ..draft.end(|_| Some(refusal)) };
+    }
+    draft.send_as_notes(edit, fields);
+    draft.set_all(edit, fields, Rule::Edited);
+    draft.finish(true)
 }
 
 fn create(

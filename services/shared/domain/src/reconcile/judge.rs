@@ -20,7 +20,7 @@ use crate::{
     incident::{Owned, Side},
     integration::{FieldRule, Integration, Strategy},
     lens::Foreign,
-    link::{Base, Echo, Link, LinkField, Stamp, Turn},
+    link::{Base, Echo, LinkField, Stamp, Turn},
 };
 
 /// When an external value was written, on our clock, as far as is known.
@@ -28,6 +28,8 @@ use crate::{
 pub(super) struct Authorship {
     pub(super) lo: Timestamp,
     pub(super) hi: Timestamp,
+    /// The best guess within these bounds.
+    pub(super) at: Timestamp,
     /// Whether a write of ours to the same field may have landed on top of it.
     pub(super) raced: bool,
     /// Whether it was announced, which makes the time exact but for the clocks.
@@ -36,7 +38,6 @@ pub(super) struct Authorship {
 
 /// What a verdict needs to know of a link's field.
 pub(super) struct Verdict<'a> {
-    pub(super) link: &'a Link,
     pub(super) config: &'a Integration,
     pub(super) rule: &'a FieldRule,
     pub(super) seen: Option<&'a LinkField>,
@@ -59,25 +60,10 @@ impl Draft<'_> {
         value: &Foreign,
         written: &Authorship,
     ) {
-        let config = self.link(sight.link).and_then(|link| self.config(link.integration));
-        let Some(clock) = config.map(|config| config.clock) else { return };
-        // What a write of ours went over says nothing about what is there now.
-        let agrees = match written.raced {
-            true => self.agrees(sight.link, field, value),
-            false => self.agree(sight.link, field, value, Some(sight.stamp.earliest(clock))),
-        };
-        if agrees {
-            return;
-        }
-        self.begin_base(sight.link, field, value);
-        if self.is_ours(sight, field, value, written) {
+        if self.is_no_edit(sight, field, value, written) {
             return;
         }
         let Some(verdict) = self.verdict_on(sight.link, field) else { return };
-        let base = verdict.seen.and_then(|seen| seen.base.as_ref());
-        if !written.raced && base.is_some_and(|base| base.value == value.value) {
-            return;
-        }
         let empty = BTreeMap::new();
         let memory = verdict.seen.map_or(&empty, |seen| &seen.remembered);
         let ours = self.incident.value(field);
@@ -89,13 +75,13 @@ impl Draft<'_> {
         let ruling = |value: Value, rule, external: &Foreign| Ruling {
             field,
             value,
-            at: written.hi,
+            at: written.at,
             by: sight.actor.clone(),
             rule,
             link,
             external: external.value.clone(),
         };
-        let (by, external, at) = (sight.actor.clone(), value.clone(), written.hi);
+        let (by, external, at) = (sight.actor.clone(), value.clone(), written.at);
         let candidate = |value| Candidate { value, external, by, at };
         match (outcome, taken) {
             (Outcome::Ours(Rule::NoPartner), _) | (_, None) => {
@@ -109,8 +95,14 @@ impl Draft<'_> {
                 }
             }
             (Outcome::Theirs(rule), Some(taken)) => {
+                let before = self.incident.fields.get(&field).cloned();
                 let rev = self.set(ruling(taken, rule, value));
                 self.rebase(sight.link, field, Base { value: value.value.clone(), rev });
+                let guessed = rule == Rule::OwnerWins && !written.announced;
+                let kept = before.filter(|_| guessed).map(|before| Box::new((before, rev)));
+                if let Some(seen) = self.seen_mut(sight.link, field) {
+                    seen.provisional = kept;
+                }
             }
             (Outcome::Dispute(reason), Some(taken)) => {
                 let rule = match reason {
@@ -121,6 +113,68 @@ impl Draft<'_> {
                 self.dispute(sight.link, field, reason, candidate(taken));
             }
         }
+    }
+
+    /// A tie that was given to their owner for want of the time is judged again once that is known.
+    pub(super) fn reconsider(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+        written: &Authorship,
+    ) {
+        let Some(config) = self.link(sight.link).and_then(|it| self.config(it.integration)) else {
+            return;
+        };
+        let measured = config.clock.at.is_some();
+        let by_time = config.strategy == Strategy::LastWriteWins;
+        let kept = self.seen_mut(sight.link, field).and_then(|seen| seen.provisional.take());
+        let Some((before, rev)) = kept.map(|kept| *kept).filter(|_| by_time) else { return };
+        let ours = self.incident.fields.get(&field);
+        let later = if measured { before.at > written.hi } else { before.at > written.at };
+        if !later || ours.is_none_or(|ours| ours.rev != rev) {
+            return;
+        }
+        self.set(Ruling {
+            field,
+            value: before.value,
+            at: before.at,
+            by: before.by,
+            rule: Rule::LaterWins,
+            link: Some((sight.link, config.id)),
+            external: value.value.clone(),
+        });
+        if let Some(owned) = self.incident.fields.get_mut(&field) {
+            owned.via = before.via;
+        }
+    }
+
+    /// Whether a value agrees with ours, is of our making, or is what both last agreed on.
+    fn is_no_edit(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+        written: &Authorship,
+    ) -> bool {
+        let config = self.link(sight.link).and_then(|link| self.config(link.integration));
+        let Some(clock) = config.map(|config| config.clock) else { return true };
+        // What a write of ours went over says nothing about what is there now.
+        let agrees = if written.raced {
+            self.agrees(sight.link, field, value)
+        } else {
+            self.agree(sight.link, field, value, Some(sight.stamp.earliest(clock)))
+        };
+        if agrees {
+            return true;
+        }
+        self.begin_base(sight.link, field, value);
+        if self.is_ours(sight, field, value, written) {
+            return true;
+        }
+        let seen = self.verdict_on(sight.link, field).and_then(|verdict| verdict.seen);
+        let base = seen.and_then(|seen| seen.base.as_ref());
+        !written.raced && base.is_some_and(|base| base.value == value.value)
     }
 
     /// Who wins a value that nobody knows yet.
@@ -141,7 +195,7 @@ impl Draft<'_> {
         match ours {
             _ if taken.is_none() => Outcome::Ours(Rule::NoPartner),
             _ if reserved => Outcome::Ours(Rule::Enforced),
-            _ if !config.reads(field) => Outcome::Ours(Rule::DirectionForbids),
+            Some(_) | None if !config.reads(field) => Outcome::Ours(Rule::DirectionForbids),
             _ if self.is_frozen(link, field) => Outcome::Ours(Rule::Frozen),
             _ if decided.is_some_and(|decided| written.hi <= decided) => {
                 Outcome::Ours(Rule::Settled)
@@ -166,16 +220,14 @@ impl Draft<'_> {
     ) -> Outcome {
         let later = match verdict.config.strategy {
             Strategy::ManualReview => return Outcome::Dispute(Reason::BothMoved),
-            Strategy::OwnershipPriority => None,
             Strategy::LastWriteWins if ours.at > written.hi => Some(false),
             Strategy::LastWriteWins if ours.at < written.lo => Some(true),
             // Announced to the millisecond: all that is unsure is the clocks, and while they were
             // never compared the time that is told is the best there is.
             Strategy::LastWriteWins if written.announced && verdict.config.clock.at.is_none() => {
-                let middle = written.hi.min(middle(written.lo, written.hi));
-                (ours.at != middle).then_some(ours.at < middle)
+                (ours.at != written.at).then_some(ours.at < written.at)
             }
-            Strategy::LastWriteWins => None,
+            Strategy::LastWriteWins | Strategy::OwnershipPriority => None,
         };
         match later {
             Some(true) => Outcome::Theirs(Rule::LaterWins),
@@ -280,13 +332,21 @@ impl Draft<'_> {
         let disturbed = disturbed(&link.fields, config, field, value, (lo, hi));
         let seen = link.fields.entry(field).or_default();
         let mut open = seen.open.iter_mut().filter(|intent| intent.value == value.value);
-        let open = open.find(|intent| match told {
-            true => hi >= intent.opened,
-            false => sight.attempted || intent.attempted,
-        });
+        let open =
+            open.find(
+                |intent| {
+                    if told { hi >= intent.opened } else { sight.attempted || intent.attempted }
+                },
+            );
         if let Some(intent) = open {
             let announced = written.announced;
-            let echo = Echo { by: sight.actor.clone(), lo: written.lo, hi: written.hi, announced };
+            let echo = Echo {
+                by: sight.actor.clone(),
+                lo: written.lo,
+                hi: written.hi,
+                at: written.at,
+                announced,
+            };
             intent.echo = Some(echo);
             seen.base = Some(Base { value: intent.value.clone(), rev: intent.rev });
             return true;
@@ -342,11 +402,6 @@ fn flaps(turns: &[Turn]) -> bool {
 fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship) -> bool {
     let base = verdict.seen.and_then(|seen| seen.base.as_ref());
     verdict.config.writes(field) && (written.raced || base.is_none_or(|base| ours.rev > base.rev))
-}
-
-fn middle(lo: Timestamp, hi: Timestamp) -> Timestamp {
-    let half = hi.duration_since(lo).checked_div(2).unwrap_or_default();
-    lo.checked_add(half).unwrap_or(lo)
 }
 
 /// How far a change over there and the answer to a write of ours may be apart for one to be the

@@ -257,25 +257,16 @@ impl Leveller<'_> {
                 continue;
             }
             let rev = self.incident.fields.get(field).map_or(0, |owned| owned.rev);
-            match seen.open.last_mut().filter(|last| last.value == want.value) {
-                Some(last) => (last.version, last.rev) = (version, rev),
-                None => {
-                    let value = want.value.clone();
-                    let opened = self.at;
-                    let (attempted, echo) = (false, None);
-                    seen.open.push(Intent {
-                        value,
-                        rev,
-                        since: version,
-                        version,
-                        opened,
-                        attempted,
-                        echo,
-                    });
-                    let (field, value) = (*field, want.value.clone());
-                    let (state, at) = (WriteState::Asked, self.at);
-                    writes.push(Write { link: id, version, field, value, state, at });
-                }
+            if let Some(last) = seen.open.last_mut().filter(|last| last.value == want.value) {
+                (last.version, last.rev) = (version, rev);
+            } else {
+                let (value, since, opened) = (want.value.clone(), version, self.at);
+                let (attempted, echo) = (false, None);
+                let intent = Intent { value, rev, since, version, opened, attempted, echo };
+                seen.open.push(intent);
+                let (field, value) = (*field, want.value.clone());
+                let (state, at) = (WriteState::Asked, self.at);
+                writes.push(Write { link: id, version, field, value, state, at });
             }
             // Of many that pile up while the far side is away, all but the first and the last were
             // replaced before anybody took them.

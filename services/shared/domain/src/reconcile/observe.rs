@@ -55,36 +55,7 @@ pub(super) fn apply(
         return Step::ignored(Some(draft.untouched()), "the record was unlinked by hand");
     }
     let actor = observation.actor.clone().unwrap_or_else(|| Actor::unnamed(Side::External));
-    let echo = draft.knows(link, observation);
-    if observation.snapshot.is_none() {
-        draft.link_up(link, record, observation.occurred_at);
-    }
-    if let Some(snapshot) = &observation.snapshot {
-        draft.join(link, snapshot, observation.occurred_at);
-        let stamp = Stamp::Told {
-            occurred_at: observation.occurred_at,
-            arrived: observation.arrived,
-            sequence: input.sequence,
-        };
-        let (edited, actor) = (observation.edited, actor.clone());
-        draft.see(&Sight {
-            link,
-            snapshot,
-            stamp,
-            edited,
-            actor,
-            answers: 0,
-            attempted: true,
-            lags: false,
-        });
-    }
-    if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {
-        let (at, text) = (observation.occurred_at, remark.clone());
-        draft.line(at, TimelineKind::Remarked, text, actor.clone());
-    }
-    if let Some(note) = &observation.note {
-        draft.note_seen(link, note, observation.occurred_at, actor);
-    }
+    draft.take_in(link, observation, record, actor);
     draft.finish(false)
 }
 
@@ -155,6 +126,46 @@ fn link_for(draft: &Draft<'_>, observation: &Observation, record: &RecordId) -> 
 }
 
 impl Draft<'_> {
+    /// Takes in what a webhook shows, announces and brings.
+    fn take_in(
+        &mut self,
+        link: LinkId,
+        observation: &Observation,
+        record: &RecordId,
+        actor: Actor,
+    ) {
+        let echo = self.knows(link, observation);
+        if observation.snapshot.is_none() {
+            self.link_up(link, record, observation.occurred_at);
+        }
+        if let Some(snapshot) = &observation.snapshot {
+            self.join(link, snapshot, observation.occurred_at);
+            let stamp = Stamp::Told {
+                occurred_at: observation.occurred_at,
+                arrived: observation.arrived,
+                sequence: self.input.sequence,
+            };
+            let (edited, actor) = (observation.edited, actor.clone());
+            self.see(&Sight {
+                link,
+                snapshot,
+                stamp,
+                edited,
+                actor,
+                answers: 0,
+                attempted: true,
+                lags: false,
+            });
+        }
+        if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {
+            let (at, text) = (observation.occurred_at, remark.clone());
+            self.line(at, TimelineKind::Remarked, text, actor.clone());
+        }
+        if let Some(note) = &observation.note {
+            self.note_seen(link, note, observation.occurred_at, actor);
+        }
+    }
+
     /// Whether the change an event announces is known already: a write of ours, most likely.
     fn knows(&self, link: LinkId, observation: &Observation) -> bool {
         let announced = observation.edited.and_then(|field| {

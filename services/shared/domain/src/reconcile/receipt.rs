@@ -215,8 +215,8 @@ impl Draft<'_> {
             attempted: false,
             lags: false,
         };
-        let written =
-            Authorship { lo: echo.lo, hi: echo.hi, raced: true, announced: echo.announced };
+        let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);
+        let written = Authorship { lo, hi, at, raced: true, announced };
         self.judge(&sight, field, &value, &written);
     }
 

@@ -77,7 +77,8 @@ impl Draft<'_> {
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
         let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
         let raced = overwrites(seen, lo);
-        let exact = Authorship { lo, hi, raced: false, announced: true };
+        let at = sight.stamp.likely(clock);
+        let exact = Authorship { lo, hi, at, raced: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
         let doubted = seen.held.clone();
         if settles {
@@ -90,7 +91,10 @@ impl Draft<'_> {
                 {
                     *theirs = now;
                 }
-                // It was judged when it was first seen; all it can still do is agree.
+                // It was judged when it was first seen; now its time may be known better.
+                if due {
+                    self.reconsider(sight, field, value, &exact);
+                }
                 self.agree(sight.link, field, value, Some(lo));
             }
             // Rule 10: what a write of ours went over is judged although it is past; what somebody
@@ -112,7 +116,7 @@ impl Draft<'_> {
                     self.judge(sight, field, value, &exact);
                 } else {
                     let lo = since.unwrap_or(Timestamp::UNIX_EPOCH).min(hi);
-                    let written = Authorship { lo, hi, raced: false, announced: false };
+                    let written = Authorship { lo, hi, at, raced: false, announced: false };
                     self.judge(sight, field, value, &written);
                 }
             }
@@ -162,7 +166,7 @@ impl Draft<'_> {
         let link = self.link(link)?;
         let config = self.configs.get(&link.integration)?;
         let rule = config.fields.get(&field)?;
-        Some(Verdict { link, config, rule, seen: link.fields.get(&field) })
+        Some(Verdict { config, rule, seen: link.fields.get(&field) })
     }
 }
 
