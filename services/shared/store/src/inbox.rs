@@ -1,10 +1,18 @@
 //! Every event once.
 
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use sqlx::PgConnection;
+use tandem_domain::id::IntegrationId;
 
-use crate::{StoreError, rows::batch};
+use crate::{
+    StoreError,
+    rows::{Place, batch},
+};
+
+/// How the effect of an event that concerns no incident begins; the reason follows.
+const IGNORED: &str = "ignored: ";
 
 /// An event that has arrived.
 #[derive(Debug, Clone, Serialize)]
@@ -69,4 +77,113 @@ pub async fn record(conn: &mut PgConnection, effects: &[Effect]) -> Result<(), S
     .await
     .map_err(StoreError::doing("recording what became of events"))?;
     Ok(())
+}
+
+/// How many events of an integration were ignored for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The reason.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// When the stream had the last of them.
+    pub last_at: Timestamp,
+}
+
+/// Where an integration's webhooks and receipts are unique.
+fn sources(integration: IntegrationId) -> [String; 2] {
+    [integration.to_string(), format!("receipts-{integration}")]
+}
+
+/// Why events of an integration were ignored since a time, most frequent first.
+pub async fn ignored(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    since: Timestamp,
+) -> Result<Vec<Ignored>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select effect, count(*) as "count!", max(at) as "last_at!"
+        from inbox
+        where source = any($1) and effect like 'ignored: %' and at >= $2
+        group by effect
+        order by 2 desc, effect
+        "#,
+        &sources(integration),
+        since.to_sqlx() as jiff_sqlx::Timestamp
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("counting ignored events"))?;
+    let place = Place { table: "inbox", row: integration.uuid() };
+    rows.into_iter()
+        .map(|row| {
+            Ok(Ignored {
+                reason: reason_of(&row.effect),
+                count: place.count("count", row.count)?,
+                last_at: row.last_at.to_jiff(),
+            })
+        })
+        .collect()
+}
+
+/// An event that concerned no incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredEvent {
+    /// The delivery it came with.
+    pub delivery: String,
+    /// The event itself, over several deliveries.
+    pub event: String,
+    /// What kind of event it is.
+    pub kind: String,
+    /// Why it was ignored.
+    pub reason: String,
+    /// When the stream had it.
+    pub at: Timestamp,
+}
+
+/// Ignored events of an integration, newest first, after the given place in the list: when the
+/// stream had it, and its delivery. For one reason, or for any.
+pub async fn list_ignored(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    reason: Option<&str>,
+    after: Option<(Timestamp, &str)>,
+    limit: u32,
+) -> Result<Vec<IgnoredEvent>, StoreError> {
+    let (after_at, after_delivery) =
+        after.map_or((None, None), |(at, delivery)| (Some(at.to_sqlx()), Some(delivery)));
+    let rows = sqlx::query!(
+        r#"
+        select delivery, event, kind, effect, at
+        from inbox
+        where
+            source = any($1)
+            and effect like 'ignored: %'
+            and ($2::text is null or effect = $2)
+            and ($3::timestamptz is null or (at, delivery) < ($3, $4::text))
+        order by at desc, delivery desc
+        limit $5
+        "#,
+        &sources(integration),
+        reason.map(|reason| format!("{IGNORED}{reason}")),
+        after_at as Option<jiff_sqlx::Timestamp>,
+        after_delivery,
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("listing ignored events"))?;
+    let event = rows.into_iter().map(|row| IgnoredEvent {
+        delivery: row.delivery,
+        event: row.event,
+        kind: row.kind,
+        reason: reason_of(&row.effect),
+        at: row.at.to_jiff(),
+    });
+    Ok(event.collect())
+}
+
+fn reason_of(effect: &str) -> String {
+    effect.strip_prefix(IGNORED).unwrap_or(effect).to_owned()
 }

@@ -5,6 +5,8 @@
 //! parameter and are spread by Postgres, so a statement costs one round trip whatever their size.
 
 pub mod audit;
+pub mod clocks;
+pub mod conflicts;
 mod connect;
 pub mod dead_letters;
 pub mod decisions;
@@ -17,7 +19,10 @@ pub mod links;
 pub mod notes;
 pub mod outbox;
 mod rows;
+pub mod seals;
 pub mod timeline;
+pub mod verify;
+pub mod writes;
 
 pub use connect::{Store, migrate};
 pub use error::StoreError;

@@ -100,9 +100,12 @@ pub struct Joint {
     pub integration: IntegrationId,
     /// The record, as text.
     pub record: Option<String>,
+    /// Whether it was taken apart.
+    pub detached: bool,
 }
 
-/// The links among the given (integration, record) pairs and link ids.
+/// The links among the given (integration, record) pairs and link ids, those that were taken apart
+/// last: of those, a record can have several.
 pub async fn find(
     conn: &mut PgConnection,
     records: &[(IntegrationId, &str)],
@@ -114,7 +117,7 @@ pub async fn find(
     let links: Vec<Uuid> = links.iter().map(|link| link.uuid()).collect();
     let rows = sqlx::query!(
         r#"
-        select id, incident, integration, record
+        select id, incident, integration, record, detached
         from links
         where
             (integration, record) in (
@@ -122,6 +125,7 @@ pub async fn find(
                 from unnest($1::uuid[], $2::text[]) as wanted (integration, record)
             )
             or id = any($3)
+        order by detached
         "#,
         &integrations,
         &names,
@@ -135,6 +139,7 @@ pub async fn find(
         incident: IncidentId::from_uuid(row.incident),
         integration: IntegrationId::from_uuid(row.integration),
         record: row.record,
+        detached: row.detached,
     });
     Ok(joint.collect())
 }
@@ -149,8 +154,8 @@ pub async fn of_incidents(
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, detached, levelled, created_at, updated_at
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published, fields, detached, levelled, created_at, updated_at
         from links
         where incident = any($1)
         order by id
@@ -169,8 +174,8 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, detached, levelled, created_at, updated_at
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published, fields, detached, levelled, created_at, updated_at
         from links
         where id = $1
         "#,
@@ -195,8 +200,8 @@ pub async fn list(
         Row,
         r#"
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, detached, levelled, created_at, updated_at
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published, fields, detached, levelled, created_at, updated_at
         from links
         where
             integration = $1
@@ -258,16 +263,18 @@ impl<'a> Written<'a> {
 /// Writes links, new and changed.
 pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), StoreError> {
     let rows: Vec<_> = links.iter().map(|link| Written::of(link)).collect::<Result<_, _>>()?;
+    // Links that were taken apart come first: they let their records go to others.
     sqlx::query!(
         r#"
         insert into links (
-            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, detached, levelled
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published, fields, detached, levelled
         )
         select
-            id, incident, integration, record, number, url, problem, version, confirmed, asked, published,
-            fields, detached, levelled
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published, fields, detached, levelled
         from jsonb_populate_recordset(null::links, $1)
+        order by detached desc
         on conflict (id) do update set
             record = excluded.record,
             number = excluded.number,

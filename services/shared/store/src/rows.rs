@@ -39,6 +39,18 @@ impl Place {
         serde_json::from_value(value).map_err(|error| self.broken(column, error))
     }
 
+    /// A column that holds the name of one of a few values.
+    pub(crate) fn named<T: Copy>(
+        self,
+        column: &'static str,
+        name: &str,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+    ) -> Result<T, StoreError> {
+        let found = all.iter().copied().find(|value| name_of(*value) == name);
+        found.ok_or_else(|| self.broken(column, format!("{name:?} is none of the known ones")))
+    }
+
     /// A counter column.
     pub(crate) fn count(self, column: &'static str, value: i64) -> Result<u64, StoreError> {
         u64::try_from(value).map_err(|error| self.broken(column, error))
@@ -48,6 +60,12 @@ impl Place {
 /// A batch as one JSON parameter.
 pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(rows).map_err(StoreError::Json)
+}
+
+/// A value that JSON writes as one word, as that word.
+pub(crate) fn word<T: Serialize>(value: T) -> Result<String, StoreError> {
+    let json = serde_json::to_value(value).map_err(StoreError::Json)?;
+    Ok(json.as_str().unwrap_or_default().to_owned())
 }
 
 /// A counter as Postgres holds it; counters never come near its end.
