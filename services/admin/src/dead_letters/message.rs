@@ -88,8 +88,9 @@ fn parse<T: DeserializeOwned>(body: &str) -> Result<T, Violation> {
     let mut reader = serde_json::Deserializer::from_str(body);
     let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
     let value = read.map_err(|error| {
+        // The root is shown as a dot, and what could not even be named as a question mark.
         let path = error.path().to_string();
-        violation(if path == "." { "" } else { &path }, &error.into_inner())
+        violation(path.trim_end_matches('?').trim_end_matches('.'), &error.into_inner())
     })?;
     reader.end().map_err(|error| violation("", &error))?;
     Ok(value)

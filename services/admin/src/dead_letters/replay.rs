@@ -131,7 +131,9 @@ pub(crate) async fn plan(
     let letter = &stored.letter;
     let message = match order.edited {
         Some(edited) => edit::check(&letter.subject, &letter.original, edited)?,
-        None => message::read(&letter.subject, &letter.original).map_err(|wrong| unreadable(&wrong))?,
+        None => {
+            message::read(&letter.subject, &letter.original).map_err(|wrong| unreadable(&wrong))?
+        }
     };
     let integration = integration(conn, stored).await?;
     let name = format!("{}-{}", letter.id, stored.replays.saturating_add(1));

@@ -108,6 +108,7 @@ async fn ownership_covers_every_field_and_tells_choices_from_defaults(
             priority: 10,
             ..Default::default()
         }),
+        ..Default::default()
     };
     admin.ownership().set_field_ownership(set("title")).await.unwrap();
     admin.ownership().set_field_ownership(set("description")).await.unwrap();

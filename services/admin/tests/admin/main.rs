@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod configuration;
+mod dead_letters;
 mod naming;
 mod ports;
 mod publishing;

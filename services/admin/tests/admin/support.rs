@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use secrecy::SecretString;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
-use tandem_admin::{Admin, grpc, publisher, rest};
+use tandem_admin::{Admin, dead_letters, grpc, publisher, rest};
 use tandem_bus::Bus;
 use tandem_dev::{Nats, NatsOptions, Progress, runtimes, workspace};
 use tandem_proto::v1::{
@@ -51,6 +51,7 @@ impl Running {
         if nats_url != NOWHERE {
             stop.spawn_dropped("topology", bus.clone().keep_topology());
             stop.spawn_dropped("publisher", publisher::run(admin.clone()));
+            stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
         }
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let grpc = grpc::serve(admin.clone(), any, &stop).await.unwrap();

@@ -33,7 +33,7 @@ fn asked() -> v1::Incident {
 }
 
 /// An incident as the reconciler would have stored it.
-fn stored(number: u128) -> Incident {
+pub(crate) fn stored(number: u128) -> Incident {
     let at = Timestamp::UNIX_EPOCH;
     let owned = |value: &str| Owned {
         value: Some(value.to_owned()),
