@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use tandem_bus::{Bus, consume::Taken, publish::Outgoing, subjects, topology};
+use tandem_bus::{Bus, consume::Taken, dead_letter::DeadLetter, subjects, topology};
 use tandem_domain::{
     event::Event,
     id::{Connector, IntegrationId},
@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use crate::{
     batch::{self, Item, Written},
-    commit, load,
+    buried, commit, load,
 };
 
 /// The most events one transaction takes.
@@ -102,8 +102,8 @@ impl Applier {
         for taken in taken {
             match taken.json::<Event>() {
                 Ok(event) if is_on(taken.subject(), &event) => work.push(Work::new(taken, event)),
-                Ok(_) => self.bury(&taken, "it is about something else than its subject").await,
-                Err(error) => self.bury(&taken, &format!("not an event: {error}")).await,
+                Ok(event) => self.bury(&taken, &buried::misplaced(&taken, &event)).await,
+                Err(error) => self.bury(&taken, &buried::unreadable(&taken, &error)).await,
             }
         }
         if work.is_empty() {
@@ -190,30 +190,21 @@ impl Applier {
     /// Sets one event aside, with the reason.
     async fn give_up(&self, work: &[Work], error: &StoreError) {
         for one in work {
-            self.bury(&one.taken, &chain(error)).await;
+            let letter = buried::refused(&one.taken, &one.item.event, error);
+            self.bury(&one.taken, &letter).await;
         }
     }
 
     /// Moves a message to the dead letters; it is acknowledged only once it is there.
-    async fn bury(&self, taken: &Taken, cause: &str) {
+    async fn bury(&self, taken: &Taken, letter: &DeadLetter) {
         tracing::error!(
             sequence = taken.sequence,
-            cause,
+            cause = letter.cause,
             "an event was set aside as a dead letter"
         );
         metrics::counter!("tandem_dead_letters_total", "direction" => "in").increment(1);
-        let integration =
-            taken.subject().split('.').nth(3).and_then(|token| token.parse::<IntegrationId>().ok());
-        let body = serde_json::json!({
-            "cause": cause,
-            "subject": taken.subject(),
-            "sequence": taken.sequence,
-            "original": original(taken),
-        });
-        let id = format!("in-{}", taken.sequence);
-        let letter = Outgoing::json(subjects::dead_in(integration), id, &body);
-        let buried = match letter {
-            Ok(letter) => self.bus.publish(letter).await.map_err(|error| chain(&error)),
+        let buried = match letter.message(format!("in-{}", taken.sequence)) {
+            Ok(message) => self.bus.publish(message).await.map_err(|error| chain(&error)),
             Err(error) => Err(error.to_string()),
         };
         match buried {
@@ -255,14 +246,6 @@ fn is_on(subject: &str, event: &Event) -> bool {
         Event::Receipt(receipt) => integration(receipt.integration),
         Event::Edit(edit) => subject == subjects::edited(&edit.org, edit.incident),
     }
-}
-
-/// The most of a message that a dead letter keeps, in bytes.
-const KEPT: usize = 128 * 1024;
-
-fn original(taken: &Taken) -> String {
-    let body = taken.body();
-    String::from_utf8_lossy(body.get(..KEPT).unwrap_or(body)).into_owned()
 }
 
 fn arrival(item: &Item) -> inbox::Arrival {

@@ -6,6 +6,7 @@
 
 pub mod apply;
 mod batch;
+mod buried;
 mod commit;
 mod load;
 pub mod relay;
