@@ -3,7 +3,7 @@
 //! Made from a configuration snapshot by opening its sealed token; the token is then kept only in a
 //! header that is marked sensitive, and is shown by nothing.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use reqwest::{
     Url,
@@ -46,8 +46,11 @@ pub enum Unusable {
 pub struct Account {
     /// The integration.
     pub integration: Integration,
+    /// The most calls in any minute: the integration's limit without what is left to others.
+    pub limit: u32,
     /// How long to wait after failures.
     pub backoff: Backoff,
+    headroom: u32,
     base: String,
     headers: HeaderMap,
 }
@@ -64,7 +67,13 @@ impl fmt::Debug for Account {
 
 impl Account {
     /// Opens a snapshot; `None` for one that is not to be served here.
-    pub fn open(snapshot: &Snapshot, keys: &Keyring) -> Result<Option<Self>, Unusable> {
+    ///
+    /// `headroom` is how many calls a minute are left to others who use the same key.
+    pub fn open(
+        snapshot: &Snapshot,
+        keys: &Keyring,
+        headroom: u32,
+    ) -> Result<Option<Self>, Unusable> {
         let integration = &snapshot.integration;
         let active = integration.sends() && !snapshot.deleted;
         let Some(token) = snapshot.token.as_ref().filter(|_| active) else { return Ok(None) };
@@ -88,7 +97,15 @@ impl Account {
             return Err(Unusable::Address);
         }
         let backoff = Backoff::new(integration.backoff_multiplier);
-        Ok(Some(Self { integration: integration.clone(), backoff, base, headers }))
+        let limit = integration.rate_limit.saturating_sub(headroom).max(1);
+        let integration = integration.clone();
+        Ok(Some(Self { integration, limit, backoff, headroom, base, headers }))
+    }
+
+    /// What is ours of the calls that are left until a window ends.
+    pub fn without_headroom(&self, remaining: u32, window: Duration) -> u32 {
+        let seconds = u32::try_from(window.as_secs()).unwrap_or(u32::MAX).min(60);
+        remaining.saturating_sub(self.headroom.saturating_mul(seconds) / 60)
     }
 
     /// The configuration's version.
@@ -141,12 +158,12 @@ pub(crate) mod tests {
         let mut snapshot = snapshot(Some("s3cret"));
         snapshot.integration.version = version;
         snapshot.integration.rate_limit = 60_000;
-        Account::open(&snapshot, &keys()).unwrap().unwrap()
+        Account::open(&snapshot, &keys(), 0).unwrap().unwrap()
     }
 
     #[test]
     fn an_account_signs_calls_and_shows_its_token_nowhere() {
-        let account = Account::open(&snapshot(Some("s3cret")), &keys()).unwrap().unwrap();
+        let account = Account::open(&snapshot(Some("s3cret")), &keys(), 0).unwrap().unwrap();
         assert_eq!(account.headers()[AUTHORIZATION], "Token token=s3cret");
         assert_eq!(account.headers()[FROM], "bot@example.com");
         assert_eq!(account.address("/incidents"), "https://api.pagerduty.com/incidents");
@@ -154,11 +171,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_others_need_is_left_to_them() {
+        let account = Account::open(&snapshot(Some("s")), &keys(), 300).unwrap().unwrap();
+        assert_eq!(account.limit, 600);
+        assert_eq!(account.without_headroom(200, Duration::from_secs(30)), 50);
+        assert_eq!(account.without_headroom(100, Duration::from_secs(30)), 0);
+        let all = Account::open(&snapshot(Some("s")), &keys(), 2000).unwrap().unwrap();
+        assert_eq!(all.limit, 1, "never none at all");
+    }
+
+    #[test]
     fn what_is_not_to_be_served_here_has_no_account() {
         let none = |change: fn(&mut Snapshot)| {
             let mut snapshot = snapshot(Some("s3cret"));
             change(&mut snapshot);
-            Account::open(&snapshot, &keys()).unwrap().is_none()
+            Account::open(&snapshot, &keys(), 0).unwrap().is_none()
         };
         assert!(none(|it| it.deleted = true));
         assert!(none(|it| it.token = None));
@@ -174,7 +201,7 @@ pub(crate) mod tests {
         let refused = |token: &str, change: fn(&mut Snapshot)| {
             let mut snapshot = snapshot(Some(token));
             change(&mut snapshot);
-            let error = Account::open(&snapshot, &keys()).unwrap_err();
+            let error = Account::open(&snapshot, &keys(), 0).unwrap_err();
             tandem_runtime::process::chain(&error)
         };
         assert!(!refused("s3c\nret", |_| {}).contains("s3c"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use reqwest::{
     Client, Response,
-    header::{CONTENT_TYPE, FROM, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, FROM, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use serde_json::Value as Json;
@@ -19,10 +19,14 @@ use tandem_connectors::pagerduty::{
 };
 use tandem_domain::incident::{Actor, Side};
 use tandem_runtime::{clock, trace};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     account::Account,
     gate::{CalledOff, Gate, Permit},
+    lanes::Lane,
+    scheduler::Job,
 };
 
 /// The longest answer that is read. The longest there is, 2000 notes, stays below it in practice.
@@ -49,6 +53,8 @@ pub struct Answer<T> {
     pub sent: Timestamp,
     /// Just after the answer was in.
     pub received: Timestamp,
+    /// The answer's `Date`, in whole seconds of the far side's clock.
+    pub date: Option<Timestamp>,
     /// What was asked for.
     pub value: T,
 }
@@ -71,6 +77,10 @@ pub struct Failure {
     pub class: Class,
     /// Why, in words for people.
     pub reason: String,
+    /// The root cause: the same for all failures that one remedy would help.
+    pub group: String,
+    /// When the call was made.
+    pub sent: Instant,
     /// The call.
     pub request: Request,
     /// The status of the answer, where there was one.
@@ -80,9 +90,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether it was a write that may have taken effect, or may still.
+    pub fn may_have_landed(&self) -> bool {
+        self.request.method != Method::Get && self.class.may_have_landed()
+    }
+
     /// Whether it may have left something behind that a second attempt would leave twice.
     pub fn may_have_created(&self) -> bool {
-        self.request.method == Method::Post && self.class.may_have_landed()
+        self.request.method == Method::Post && self.may_have_landed()
     }
 }
 
@@ -92,22 +107,21 @@ pub struct Caller<'a> {
     http: &'a Client,
     gate: &'a Gate,
     version: u64,
+    lane: Lane,
     first: Option<Permit>,
     traceparent: Option<&'a str>,
+    overtaken: &'a CancellationToken,
     /// Who the calls are made for, where their address is known.
     acting: Option<HeaderValue>,
 }
 
 impl<'a> Caller<'a> {
-    /// A caller that has its first permit already.
-    pub fn new(
-        http: &'a Client,
-        gate: &'a Gate,
-        first: Permit,
-        traceparent: Option<&'a str>,
-    ) -> Self {
-        let version = first.version();
-        Self { http, gate, version, first: Some(first), traceparent, acting: None }
+    /// A caller for a piece of work that has its first permit already.
+    pub fn new(http: &'a Client, gate: &'a Gate, first: Permit, job: &'a Job) -> Self {
+        let (version, lane) = (first.version(), first.lane());
+        let traceparent = job.work.traceparent.as_deref();
+        let overtaken = &job.overtaken;
+        Self { http, gate, version, lane, first: Some(first), traceparent, overtaken, acting: None }
     }
 
     /// The same caller in the name of somebody on the platform, if their address is known.
@@ -125,11 +139,7 @@ impl<'a> Caller<'a> {
         read: impl FnOnce(&Json) -> Option<T>,
     ) -> Result<Answer<T>, Trouble> {
         loop {
-            let permit = match self.first.take() {
-                Some(permit) => permit,
-                None => self.gate.pass_again(self.version).await?,
-            };
-            let account = permit.spend();
+            let account = self.permit().await?.spend();
             let (sent, began) = (clock::now(), Instant::now());
             let exchanged = self.exchange(&account, &request).await;
             let received = clock::now();
@@ -141,14 +151,41 @@ impl<'a> Caller<'a> {
             }
             let value = exchanged.value().and_then(|json| read(&json));
             self.tell_gate(&exchanged, value.is_some());
+            let date = exchanged.hints().date;
             return match value {
-                Some(value) => Ok(Answer { sent, received, value }),
-                None => Err(Trouble::Failed(Box::new(exchanged.failure(request)))),
+                Some(value) => Ok(Answer { sent, received, date, value }),
+                None => Err(Trouble::Failed(Box::new(exchanged.failure(request, began)))),
             };
         }
     }
 
+    async fn permit(&mut self) -> Result<Permit, CalledOff> {
+        if let Some(permit) = self.first.take() {
+            return Ok(permit);
+        }
+        tokio::select! {
+            biased;
+            () = self.overtaken.cancelled() => Err(CalledOff),
+            permit = self.gate.pass_again(self.lane, self.version) => permit,
+        }
+    }
+
     async fn exchange(&self, account: &Account, request: &Request) -> Exchange {
+        let span = tracing::info_span!(
+            "call",
+            otel.kind = "client",
+            http.request.method = request.method.name(),
+            url.path = request.path,
+            http.response.status_code = tracing::field::Empty,
+        );
+        let exchanged = self.send(account, request).instrument(span.clone()).await;
+        if let Some(status) = exchanged.status() {
+            span.record("http.response.status_code", status);
+        }
+        exchanged
+    }
+
+    async fn send(&self, account: &Account, request: &Request) -> Exchange {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -204,7 +241,8 @@ impl<'a> Caller<'a> {
                 self.gate.refused(told);
             }
             Some(Class::Unwelcome | Class::Stranger) => {
-                if self.gate.shut(self.version) {
+                let reason = refusal::reason(exchanged.ending());
+                if self.gate.shut(self.version, &reason) {
                     let status = exchanged.status();
                     tracing::error!(status, "calls are turned away; paused until reconfigured");
                 }
@@ -231,6 +269,7 @@ struct Hints {
     remaining: Option<u32>,
     reset: Option<Duration>,
     retry_after: Option<Duration>,
+    date: Option<Timestamp>,
 }
 
 impl Hints {
@@ -241,8 +280,14 @@ impl Hints {
             remaining: number("ratelimit-remaining"),
             reset: seconds("ratelimit-reset"),
             retry_after: seconds(RETRY_AFTER.as_str()),
+            date: headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?)),
         }
     }
+}
+
+/// An instant as HTTP writes it, which is a form of RFC 2822's.
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
 
 impl Exchange {
@@ -280,7 +325,7 @@ impl Exchange {
         }
     }
 
-    fn failure(&self, request: Request) -> Failure {
+    fn failure(&self, request: Request, sent: Instant) -> Failure {
         let body: &[u8] = match self {
             Self::Answered { body, .. } => body,
             Self::Unreached | Self::Unanswered => &[],
@@ -289,6 +334,8 @@ impl Exchange {
         Failure {
             class: refusal::sort(self.ending()),
             reason: refusal::reason(self.ending()),
+            group: refusal::group(self.ending()),
+            sent,
             request,
             status: self.status(),
             answer: String::from_utf8_lossy(kept).into_owned(),
@@ -306,4 +353,16 @@ async fn read_answer(mut response: Response) -> Result<Exchange, reqwest::Error>
         }
     }
     Ok(Exchange::Answered { status, hints, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let date = http_date("Mon, 02 Mar 2026 09:14:07 GMT").unwrap();
+        assert_eq!(date, "2026-03-02T09:14:07Z".parse().unwrap());
+        assert_eq!(http_date("yesterday"), None);
+    }
 }

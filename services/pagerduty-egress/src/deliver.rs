@@ -3,8 +3,12 @@
 //! Whatever happens, the answer is one of two: it is finished and told, or it is to be done again
 //! at a time. What each kind of failure means for that is in one exhaustive match.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use jiff::SignedDuration;
 use reqwest::Client;
 use tandem_bus::{Bus, publish::Outgoing};
 use tandem_connectors::pagerduty::refusal::Class;
@@ -12,6 +16,7 @@ use tandem_domain::{
     event::{Outcome, Reading},
     id::Connector,
 };
+use tandem_runtime::clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,8 +39,10 @@ pub struct Delivery {
     pub gate: Gate,
     /// The connector's name in subjects.
     pub connector: Connector,
-    /// How long something whose outcome is unknown may still take effect.
+    /// How long after it was sent something whose outcome is unknown may still take effect.
     pub settling: Duration,
+    /// How old work may become that fails again and again.
+    pub give_up_after: SignedDuration,
     /// When to stop.
     pub stop: CancellationToken,
 }
@@ -44,8 +51,7 @@ impl Delivery {
     /// Carries a piece of work out and reports; `None` when all of that is done.
     pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
         let mut caller =
-            Caller::new(&self.http, &self.gate, permit, job.work.traceparent.as_deref())
-                .acting_for(job.work.task.actor());
+            Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let carried = match &job.work.task {
             Task::State(desired) => settle::state(&mut caller, desired).await,
             Task::Act(act) => {
@@ -53,17 +59,20 @@ impl Delivery {
             }
         };
         match carried {
-            Ok(outcome) => self.finish(&job.work, outcome, None).await,
-            Err(Setback { trouble: Trouble::CalledOff(_), .. }) => {
-                Some(Again { due: Instant::now(), failed: false, uncertain: false })
+            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
+                let uncertain = job.attempted;
+                let outcome = Outcome::Settled { version, before, after, fates, uncertain };
+                self.finish(job, outcome, None).await
             }
+            Ok(outcome) => self.finish(job, outcome, None).await,
+            Err(Setback { trouble: Trouble::CalledOff(_), .. }) => Some(Again::at_once()),
             Err(Setback { trouble: Trouble::Failed(failure), before }) => {
                 let again = self.next(job, &failure);
                 if again.is_some() {
                     return again;
                 }
                 let outcome = refused(&job.work, &failure, before);
-                self.finish(&job.work, outcome, Some(&failure)).await
+                self.finish(job, outcome, Some(&failure)).await
             }
         }
     }
@@ -72,12 +81,14 @@ impl Delivery {
     fn next(&self, job: &Job, failure: &Failure) -> Option<Again> {
         let now = Instant::now();
         let uncertain = failure.may_have_created();
+        let attempted = failure.may_have_landed();
         match failure.class {
             Class::Refused => None,
             // The gate keeps it until calls are welcome again.
             Class::Throttled | Class::Unwelcome | Class::Stranger => {
-                Some(Again { due: now, failed: false, uncertain })
+                Some(Again { due: now, trouble: None, uncertain, attempted })
             }
+            _ if clock::now().duration_since(job.work.stored_at) > self.give_up_after => None,
             Class::Unreached
             | Class::Unanswered
             | Class::Troubled
@@ -85,7 +96,9 @@ impl Delivery {
             | Class::Duplicate => {
                 let backoff = self.gate.account().backoff;
                 let wait = backoff.wait(job.failures.saturating_add(1), gate::jitter());
-                let wait = if uncertain { wait.max(self.settling) } else { wait };
+                // What is late may land until then; looking earlier might find nothing.
+                let settled = (failure.sent + self.settling).saturating_duration_since(now);
+                let wait = if uncertain { wait.max(settled) } else { wait };
                 tracing::debug!(
                     outcome = failure.class.name(),
                     status = failure.status,
@@ -93,7 +106,8 @@ impl Delivery {
                     wait_ms = wait.as_millis(),
                     "to be done again"
                 );
-                Some(Again { due: now + wait, failed: true, uncertain })
+                let trouble = Some(Arc::from(failure.reason.as_str()));
+                Some(Again { due: now + wait, trouble, uncertain, attempted })
             }
         }
     }
@@ -101,24 +115,26 @@ impl Delivery {
     /// Reports what the work came to; a refusal is put away among the dead letters first.
     async fn finish(
         &self,
-        work: &Work,
+        job: &Job,
         outcome: Outcome,
         failure: Option<&Failure>,
     ) -> Option<Again> {
+        let work = &job.work;
         let letter = match &outcome {
             Outcome::Refused { reason, .. } => {
                 tracing::warn!(
                     status = failure.and_then(|failure| failure.status),
                     "refused; put among the dead letters"
                 );
-                Some(report::letter(work, &self.connector, reason, failure))
+                metrics::counter!("tandem_dead_letters_total", "direction" => "out").increment(1);
+                Some(report::letter(job, &self.connector, reason, failure))
             }
             Outcome::Settled { .. } | Outcome::Noted { .. } => None,
         };
         let receipt = report::receipt(work, &self.connector, outcome);
         for message in letter.into_iter().chain([receipt]) {
             if !self.tell(message).await {
-                return Some(Again { due: Instant::now(), failed: false, uncertain: false });
+                return Some(Again::at_once());
             }
         }
         None

@@ -2,10 +2,12 @@
 //!
 //! A changed configuration is handed to the runner in place, so that nothing in hand is lost; an
 //! integration that is no longer to be served has its runner stopped. Two runners never serve one
-//! integration: a new one starts when the old one has ended.
+//! integration: a new one starts when the old one has ended, and of several copies of the service
+//! only the one that has the integration's seat acts.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use reqwest::Client;
 use tandem_bus::{
     Bus,
@@ -23,6 +25,7 @@ use crate::{
     deliver::Delivery,
     gate::Gate,
     runner::Runner,
+    settings::Settings,
     work,
 };
 
@@ -36,6 +39,8 @@ pub struct Fleet {
     http: Client,
     keys: Keyring,
     settling: Duration,
+    headroom: u32,
+    give_up_after: SignedDuration,
     serving: HashMap<IntegrationId, Serving>,
     runners: JoinSet<IntegrationId>,
     /// The versions that were found unusable, so that each is said once.
@@ -51,12 +56,14 @@ struct Serving {
 
 impl Fleet {
     /// A fleet that serves nobody yet.
-    pub fn new(bus: Bus, keys: Keyring, request_timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(bus: Bus, keys: Keyring, settings: &Settings) -> Result<Self, reqwest::Error> {
         Ok(Self {
             bus,
-            http: call::client(request_timeout)?,
+            http: call::client(settings.request_timeout)?,
             keys,
-            settling: request_timeout + MARGIN,
+            settling: settings.request_timeout + MARGIN,
+            headroom: settings.headroom,
+            give_up_after: SignedDuration::from_hours(24 * i64::from(settings.give_up_after)),
             serving: HashMap::new(),
             runners: JoinSet::new(),
             unusable: HashMap::new(),
@@ -101,7 +108,7 @@ impl Fleet {
         if known || !work::is_ours(&integration.connector) {
             return;
         }
-        match Account::open(snapshot, &self.keys) {
+        match Account::open(snapshot, &self.keys, self.headroom) {
             Ok(Some(account)) => self.serve(account),
             Ok(None) => self.leave(id),
             Err(error) => self.give_up(id, version, &error),
@@ -121,18 +128,21 @@ impl Fleet {
             None => {
                 tracing::info!(integration = %id, version, "serving");
                 let stop = CancellationToken::new();
+                let connector = account.integration.connector.clone();
+                let (seat, sitting) = self.bus.seat(&connector, id);
                 let delivery = Arc::new(Delivery {
                     bus: self.bus.clone(),
                     http: self.http.clone(),
-                    connector: account.integration.connector.clone(),
-                    gate: Gate::new(account, stop.clone()),
+                    connector,
+                    gate: Gate::new(account, seat, stop.clone()),
                     settling: self.settling,
+                    give_up_after: self.give_up_after,
                     stop,
                 });
                 let runner = Runner::new(id, Arc::clone(&delivery));
                 self.serving.insert(id, Serving { delivery, version });
                 self.runners.spawn(async move {
-                    runner.run().await;
+                    Box::pin(runner.run(sitting)).await;
                     id
                 });
             }

@@ -1,31 +1,38 @@
 //! The gate every call passes: it hands out a [`Permit`], which the call consumes.
 //!
 //! It keeps the pace, closes for as long as the far side says, and stays shut after the key was
-//! turned away until the configuration changes. A permit belongs to one version of the
-//! configuration: work that began under another one begins again. Whatever else a copy must hold
-//! to be allowed a call belongs here.
+//! turned away until the configuration changes. Nothing passes while another copy may hold the
+//! integration's seat. Of those who wait, the best lane goes first, and in a lane what is under way
+//! goes before what is new. A permit belongs to one version of the configuration: work that began
+//! under another one begins again.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use tandem_bus::seat::Seat;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     account::Account,
+    lanes::Lane,
     pace::{Pace, Wait},
 };
 
 /// So many calls failing in a row are an outage: one record's own trouble is not, as others are
 /// answered in between.
 const OUTAGE: u32 = 4;
+/// How often the seat is looked at while it is not held.
+const UNSEATED: Duration = Duration::from_millis(100);
 
 /// The right to make one call.
 #[derive(Debug)]
 pub struct Permit {
     account: Arc<Account>,
+    lane: Lane,
 }
 
 impl Permit {
@@ -37,6 +44,11 @@ impl Permit {
     /// The version of the configuration it is for.
     pub fn version(&self) -> u64 {
         self.account.version()
+    }
+
+    /// The lane it was given in.
+    pub const fn lane(&self) -> Lane {
+        self.lane
     }
 }
 
@@ -51,6 +63,7 @@ pub struct CalledOff;
 pub struct Gate {
     state: Mutex<State>,
     changed: Notify,
+    seat: Seat,
     stop: CancellationToken,
 }
 
@@ -58,27 +71,63 @@ pub struct Gate {
 struct State {
     pace: Pace,
     account: Arc<Account>,
-    shut: bool,
+    /// Why nothing passes until the configuration changes.
+    shut: Option<String>,
     /// Calls that failed in a row.
     failures: u32,
     /// Whether an outage has ended and nobody was told yet.
     recovered: bool,
+    /// Who waits, the first to go first.
+    waiting: BTreeSet<Place>,
+    arrivals: u64,
 }
+
+/// A place among those who wait: by lane, then work that is under way, then by arrival.
+type Place = (Lane, bool, u64);
 
 /// Why nothing passes just now.
 enum Blocked {
     Pace(Wait),
     Shut,
     OtherVersion,
+    /// Another copy may be making the calls.
+    Unseated,
+    /// Somebody else goes first.
+    Behind,
+}
+
+/// How things stand at the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Why nothing passes until the configuration changes.
+    pub shut: Option<String>,
+    /// The far side wants no calls for so long.
+    pub closed_for: Option<Duration>,
+    /// Calls that failed in a row.
+    pub failures: u32,
+    /// How many calls go in a minute at most.
+    pub per_minute: u32,
 }
 
 impl Gate {
     /// A gate for `account`, beginning with an empty budget; `stop` ends all waiting.
-    pub fn new(account: Account, stop: CancellationToken) -> Self {
-        let pace = Pace::new(account.integration.rate_limit, Instant::now());
-        let account = Arc::new(account);
-        let state = State { pace, account, shut: false, failures: 0, recovered: false };
-        Self { state: Mutex::new(state), changed: Notify::new(), stop }
+    pub fn new(account: Account, seat: Seat, stop: CancellationToken) -> Self {
+        let pace = Pace::new(account.limit, Instant::now());
+        let state = State {
+            pace,
+            account: Arc::new(account),
+            shut: None,
+            failures: 0,
+            recovered: false,
+            waiting: BTreeSet::new(),
+            arrivals: 0,
+        };
+        Self { state: Mutex::new(state), changed: Notify::new(), seat, stop }
+    }
+
+    /// The seat that must be held for anything to pass.
+    pub const fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// The account as it is now.
@@ -86,40 +135,60 @@ impl Gate {
         Arc::clone(&self.state().account)
     }
 
+    /// How things stand.
+    pub fn standing(&self) -> Standing {
+        let state = self.state();
+        Standing {
+            shut: state.shut.clone(),
+            closed_for: state.pace.closed_for(Instant::now()),
+            failures: state.failures,
+            per_minute: state.account.limit.max(1),
+        }
+    }
+
+    /// Empties the budget: another copy may have spent it until now.
+    pub fn take_over(&self) {
+        self.state().pace.empty(Instant::now());
+    }
+
     /// Takes on another version of the configuration, which also opens a shut gate.
     pub fn renew(&self, account: Account) {
         let mut state = self.state();
-        state.pace.set_limit(account.integration.rate_limit, Instant::now());
+        state.pace.set_limit(account.limit, Instant::now());
         state.account = Arc::new(account);
-        state.shut = false;
+        state.shut = None;
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// Waits for the right to make a call.
-    pub async fn pass(&self) -> Result<Permit, CalledOff> {
-        self.pass_as(None).await
+    /// Waits for the right to make the first call of a piece of work.
+    pub async fn pass(&self, lane: Lane) -> Result<Permit, CalledOff> {
+        self.pass_as(lane, None).await
     }
 
     /// Waits for the right to make another call of work that is under way: only under the same
     /// version of the configuration, and only for its turn. What was read before the gate closed
     /// is too old to write by when it opens.
-    pub async fn pass_again(&self, version: u64) -> Result<Permit, CalledOff> {
-        self.pass_as(Some(version)).await
+    pub async fn pass_again(&self, lane: Lane, version: u64) -> Result<Permit, CalledOff> {
+        self.pass_as(lane, Some(version)).await
     }
 
-    async fn pass_as(&self, version: Option<u64>) -> Result<Permit, CalledOff> {
+    async fn pass_as(&self, lane: Lane, version: Option<u64>) -> Result<Permit, CalledOff> {
+        let queued = Queued::new(self, lane, version.is_none());
         loop {
             // Listening begins before looking, so that no change falls between the two.
             let changed = self.changed.notified();
-            let until = match self.try_pass(version) {
-                Ok(permit) => return Ok(permit),
+            let until = match self.try_pass(queued.place, version) {
+                Ok(account) => return Ok(Permit { account, lane }),
                 Err(Blocked::OtherVersion) => return Err(CalledOff),
-                Err(Blocked::Pace(Wait::Closed(_)) | Blocked::Shut) if version.is_some() => {
+                Err(Blocked::Pace(Wait::Closed(_)) | Blocked::Shut | Blocked::Unseated)
+                    if version.is_some() =>
+                {
                     return Err(CalledOff);
                 }
                 Err(Blocked::Pace(Wait::Turn(until) | Wait::Closed(until))) => Some(until),
-                Err(Blocked::Shut) => None,
+                Err(Blocked::Unseated) => Some(Instant::now() + UNSEATED),
+                Err(Blocked::Shut | Blocked::Behind) => None,
             };
             tokio::select! {
                 () = changed => {}
@@ -131,7 +200,9 @@ impl Gate {
 
     /// Takes the far side's word on how many calls are left until its window ends.
     pub fn told(&self, remaining: u32, window: Duration) {
-        self.state().pace.told(remaining, window, Instant::now());
+        let mut state = self.state();
+        let ours = state.account.without_headroom(remaining, window);
+        state.pace.told(ours, window, Instant::now());
     }
 
     /// A call was answered; says how many before it failed in a row.
@@ -163,32 +234,67 @@ impl Gate {
     }
 
     /// Shuts the gate until the configuration changes from `version`; says whether that is new.
-    pub fn shut(&self, version: u64) -> bool {
+    pub fn shut(&self, version: u64, reason: &str) -> bool {
         let mut state = self.state();
-        let new = !state.shut && state.account.version() == version;
-        state.shut |= new;
+        let new = state.shut.is_none() && state.account.version() == version;
+        if new {
+            state.shut = Some(reason.to_owned());
+            drop(state);
+            self.changed.notify_waiters();
+        }
         new
     }
 
     /// Whether no call passes until the configuration changes.
     pub fn is_shut(&self) -> bool {
-        self.state().shut
+        self.state().shut.is_some()
     }
 
-    fn try_pass(&self, version: Option<u64>) -> Result<Permit, Blocked> {
+    fn try_pass(&self, place: Place, version: Option<u64>) -> Result<Arc<Account>, Blocked> {
         let mut state = self.state();
         if version.is_some_and(|version| version != state.account.version()) {
             return Err(Blocked::OtherVersion);
         }
-        if state.shut {
+        if state.shut.is_some() {
             return Err(Blocked::Shut);
         }
-        state.pace.take(Instant::now()).map_err(Blocked::Pace)?;
-        Ok(Permit { account: Arc::clone(&state.account) })
+        let now = Instant::now();
+        if !self.seat.is_held(now) {
+            return Err(Blocked::Unseated);
+        }
+        if state.waiting.first() != Some(&place) {
+            return Err(Blocked::Behind);
+        }
+        state.pace.take(now).map_err(Blocked::Pace)?;
+        Ok(Arc::clone(&state.account))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the queue; it is given up when this is dropped, and whoever is next looks again.
+struct Queued<'a> {
+    gate: &'a Gate,
+    place: Place,
+}
+
+impl<'a> Queued<'a> {
+    fn new(gate: &'a Gate, lane: Lane, new: bool) -> Self {
+        let mut state = gate.state();
+        state.arrivals += 1;
+        let place = (lane, new, state.arrivals);
+        state.waiting.insert(place);
+        drop(state);
+        Self { gate, place }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.gate.state().waiting.remove(&self.place);
+        self.gate.changed.notify_waiters();
     }
 }
 
@@ -207,68 +313,4 @@ pub fn jitter() -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::account::tests::account;
-
-    const SOON: Duration = Duration::from_secs(5);
-    const NOT_YET: Duration = Duration::from_millis(50);
-
-    fn gate() -> Gate {
-        Gate::new(account(1), CancellationToken::new())
-    }
-
-    #[tokio::test]
-    async fn work_that_is_under_way_begins_again_when_no_calls_are_wanted() {
-        let gate = gate();
-        let version = timeout(SOON, gate.pass()).await.unwrap().unwrap().version();
-        assert!(timeout(SOON, gate.pass_again(version)).await.unwrap().is_ok());
-        gate.told(0, Duration::from_millis(200));
-        assert!(timeout(SOON, gate.pass_again(version)).await.unwrap().is_err());
-        assert!(
-            timeout(NOT_YET, gate.pass()).await.is_err(),
-            "nothing passes until the window ends"
-        );
-        assert!(timeout(SOON, gate.pass()).await.unwrap().is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_permit_is_for_one_version_of_the_configuration() {
-        let gate = gate();
-        gate.renew(account(2));
-        assert!(timeout(SOON, gate.pass_again(1)).await.unwrap().is_err());
-        assert_eq!(timeout(SOON, gate.pass()).await.unwrap().unwrap().version(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_shut_gate_opens_with_the_next_configuration_only() {
-        let gate = gate();
-        assert!(!gate.shut(7), "what an earlier key was told says nothing of this one");
-        assert!(gate.shut(1) && !gate.shut(1) && gate.is_shut());
-        let waiting = gate.pass();
-        tokio::pin!(waiting);
-        assert!(timeout(NOT_YET, &mut waiting).await.is_err());
-        gate.renew(account(2));
-        assert_eq!(timeout(SOON, waiting).await.unwrap().unwrap().version(), 2);
-    }
-
-    #[tokio::test]
-    async fn nobody_waits_at_the_gate_when_it_is_time_to_stop() {
-        let gate = gate();
-        gate.shut(1);
-        gate.stop.cancel();
-        assert!(timeout(SOON, gate.pass()).await.unwrap().is_err());
-    }
-
-    #[test]
-    fn an_outage_is_several_failures_in_a_row_and_its_end_is_told_once() {
-        let gate = gate();
-        assert_eq!((gate.failed(), gate.failed(), gate.succeeded()), (0, 1, 2));
-        assert!(!gate.take_recovered());
-        assert_eq!([gate.failed(), gate.failed(), gate.failed(), gate.failed()], [0, 1, 2, 3]);
-        assert_eq!(gate.succeeded(), 4);
-        assert!(gate.take_recovered() && !gate.take_recovered());
-    }
-}
+mod tests;

@@ -39,7 +39,7 @@ async fn boot(settings: Settings, keys: Keyring, stop: Stop) -> anyhow::Result<(
         .check("configuration", move || std::future::ready(read.borrow().complete));
     ops::serve(settings.ops_addr(), readiness, &stop).await?;
 
-    let fleet = Fleet::new(bus, keys, settings.request_timeout).context("the HTTP client")?;
+    let fleet = Fleet::new(bus, keys, &settings).context("the HTTP client")?;
     stop.spawn("runners", fleet.run(snapshots, stop.clone()));
     Ok(())
 }

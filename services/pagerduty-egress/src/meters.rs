@@ -1,21 +1,30 @@
-//! Gauges that several integrations share: each adds its part, and takes it back when it ends.
+//! What the meters show of an integration: gauges that several of them share, each adding its part
+//! and taking it back when it ends.
+
+use std::collections::BTreeMap;
+
+use crate::{deliver::Delivery, lanes::Lane, scheduler::Scheduler};
 
 /// One integration's part of a gauge.
 #[derive(Debug)]
-pub struct Gauge {
+struct Gauge {
     name: &'static str,
+    lane: Option<Lane>,
     part: f64,
 }
 
 impl Gauge {
-    /// A part of nothing.
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, part: 0.0 }
+    const fn new(name: &'static str, lane: Option<Lane>) -> Self {
+        Self { name, lane, part: 0.0 }
     }
 
-    /// Changes this part of the gauge.
-    pub fn set(&mut self, part: f64) {
-        metrics::gauge!(self.name).increment(part - self.part);
+    fn set(&mut self, part: f64) {
+        let gauge = if let Some(lane) = self.lane {
+            metrics::gauge!(self.name, "lane" => lane.name())
+        } else {
+            metrics::gauge!(self.name)
+        };
+        gauge.increment(part - self.part);
         self.part = part;
     }
 }
@@ -23,5 +32,44 @@ impl Gauge {
 impl Drop for Gauge {
     fn drop(&mut self) {
         self.set(0.0);
+    }
+}
+
+/// What the meters show of one integration while this copy acts for it.
+#[derive(Debug)]
+pub struct Meters {
+    acting: Gauge,
+    waiting: Vec<(Lane, Gauge)>,
+    paused: Gauge,
+}
+
+impl Meters {
+    /// Meters that show nothing yet.
+    pub fn new() -> Self {
+        let waiting = |lane| (lane, Gauge::new("tandem_waiting_messages", Some(lane)));
+        Self {
+            acting: Gauge::new("tandem_acting_integrations", None),
+            waiting: Lane::ALL.map(waiting).into(),
+            paused: Gauge::new("tandem_paused_integrations", None),
+        }
+    }
+
+    /// Shows how things stand now.
+    pub fn read<T>(&mut self, scheduler: &Scheduler<T>, delivery: &Delivery) {
+        let mut waiting: BTreeMap<Lane, u32> = BTreeMap::new();
+        for (job, _) in scheduler.waiting_jobs() {
+            *waiting.entry(job.lane).or_default() += 1;
+        }
+        for (lane, gauge) in &mut self.waiting {
+            gauge.set(f64::from(waiting.get(lane).copied().unwrap_or_default()));
+        }
+        self.acting.set(1.0);
+        self.paused.set(f64::from(u8::from(delivery.gate.is_shut())));
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -1,14 +1,16 @@
 //! How fast calls may go: a token bucket that never exceeds the limit in any minute.
 //!
-//! With a burst of `b` and one more call each `60 s / (limit - b)`, any 60 s hold at most
-//! `b + (limit - b)` calls. It begins empty, since another copy may have spent the last minute's
+//! With a burst of `b` and one more call each `61.5 s / (limit - b)`, any 61.5 s hold at most
+//! `b + (limit - b)` calls: so do any 60 s as the far side counts them, whose clock starts when a
+//! call arrives, and some take longer to arrive than others. It begins empty, since another copy may have spent the last minute's
 //! calls, and the far side's word can hold it back further. Kept as the one instant of the generic
 //! cell rate algorithm (ITU-T I.371), because a bucket that begins empty, changes its rate in place
 //! and closes on somebody's word is then a comparison each. Time is an argument.
 
 use std::time::{Duration, Instant};
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// A minute, and what the ways of two calls may differ by.
+const MINUTE: Duration = Duration::from_millis(61_500);
 /// The longest anybody's word can stop the calls; a day's number in a header is a mistake.
 const CLOSED_MAX: Duration = Duration::from_hours(1);
 /// The first wait after a refusal that names none.
@@ -63,6 +65,17 @@ impl Pace {
             let Self { closed_until, refusals, .. } = *self;
             *self = Self { closed_until, refusals, ..Self::new(limit, now) };
         }
+    }
+
+    /// Empties the bucket: somebody else may have spent what was in it.
+    pub fn empty(&mut self, now: Instant) {
+        self.level = self.level.max(now + self.span + self.interval);
+    }
+
+    /// For how long the far side wants no calls.
+    pub fn closed_for(&self, now: Instant) -> Option<Duration> {
+        let left = self.closed_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     /// Takes one call out of the bucket, or says when to ask again.
@@ -167,8 +180,8 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(900, start);
         assert!(pace.take(start).is_err());
-        assert_eq!(pace.take(start + ms(71)), Ok(()));
-        assert!(pace.take(start + ms(72)).is_err());
+        assert_eq!(pace.take(start + ms(72)), Ok(()));
+        assert!(pace.take(start + ms(73)).is_err());
         let later = start + Duration::from_secs(30);
         let burst = (0..100).take_while(|_| pace.take(later).is_ok()).count();
         assert_eq!(burst, 45);
@@ -179,7 +192,7 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(100, start);
         let Err(Wait::Turn(again)) = pace.take(start) else { panic!("it begins empty") };
-        assert!(pace.take(start + ms(631)).is_err());
+        assert!(pace.take(start + ms(647)).is_err());
         assert_eq!(pace.take(again), Ok(()));
     }
 

@@ -5,24 +5,23 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::Value as Json;
 use tandem_bus::{
     Bus,
     consume::Taken,
+    dead_letter::{Answer, DeadLetter, Direction, Request},
     publish::{NotStored, Outgoing},
     subjects,
 };
-use tandem_connectors::pagerduty::rest::Request;
 use tandem_domain::{
     event::{Event, Outcome, Receipt},
     id::{Connector, IntegrationId, RecordId},
 };
-use tandem_runtime::trace;
+use tandem_runtime::{clock, trace};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     call::Failure,
+    scheduler::Job,
     work::{Task, Work},
 };
 
@@ -33,23 +32,6 @@ const AGAIN: Duration = Duration::from_millis(250);
 #[derive(Debug, thiserror::Error)]
 #[error("a report cannot be written")]
 pub struct Unwritable(#[from] serde_json::Error);
-
-/// What is put away when a message was refused for good.
-#[derive(Debug, Serialize)]
-struct DeadLetter<'a> {
-    /// Why, in words for people.
-    cause: &'a str,
-    /// Where the message came from.
-    subject: String,
-    /// The message: JSON, or text where it is none.
-    message: Json,
-    /// The call that was refused, without credentials.
-    request: Option<&'a Request>,
-    /// The status it was answered with.
-    status: Option<u16>,
-    /// The beginning of the answer.
-    answer: Option<&'a str>,
-}
 
 /// The receipt that reports what a piece of work came to.
 pub fn receipt(
@@ -86,26 +68,34 @@ const fn record_of(work: &Work) -> Option<&RecordId> {
 
 /// The dead letter for work that was refused; `failure` is the call, where it came to one.
 pub fn letter(
-    work: &Work,
+    job: &Job,
     connector: &Connector,
     cause: &str,
     failure: Option<&Failure>,
 ) -> Result<Outgoing, Unwritable> {
-    let message = match &work.task {
-        Task::State(desired) => serde_json::to_value(desired),
-        Task::Act(act) => serde_json::to_value(act),
-    }?;
+    let work = &job.work;
     let letter = DeadLetter {
-        cause,
+        direction: Direction::Out,
+        integration: Some(work.integration()),
+        link: Some(work.link()),
+        record: record_of(work).cloned(),
+        cause: cause.to_owned(),
+        group: failure.map_or_else(|| cause.to_owned(), |failure| failure.group.clone()),
+        at: clock::now(),
+        traceparent: traceparent(work),
         subject: work.subject(connector),
-        message,
-        request: failure.map(|failure| &failure.request),
-        status: failure.and_then(|failure| failure.status),
-        answer: failure.map(|failure| failure.answer.as_str()),
+        original: String::from_utf8_lossy(&work.original).into_owned(),
+        request: failure.map(|failure| Request {
+            method: failure.request.method.name().to_owned(),
+            path: failure.request.address(),
+            body: failure.request.body.clone(),
+        }),
+        answer: failure.and_then(|failure| {
+            Some(Answer { status: failure.status?, body: failure.answer.clone() })
+        }),
+        attempts: u64::from(job.failures) + 1,
     };
-    let id = format!("{}-dead", work.id());
-    let message = Outgoing::json(subjects::dead_out(work.integration()), id, &letter)?;
-    Ok(message.traced(traceparent(work)))
+    Ok(letter.message(format!("{}-dead", work.id()))?)
 }
 
 /// The dead letter for a message that is no work at all.
@@ -114,18 +104,22 @@ pub fn unreadable(
     integration: IntegrationId,
     cause: &str,
 ) -> Result<Outgoing, Unwritable> {
-    let text = || Json::String(String::from_utf8_lossy(taken.body()).into_owned());
     let letter = DeadLetter {
-        cause,
+        direction: Direction::Out,
+        integration: Some(integration),
+        link: None,
+        record: None,
+        cause: cause.to_owned(),
+        group: cause.to_owned(),
+        at: clock::now(),
+        traceparent: taken.traceparent().map(str::to_owned),
         subject: taken.subject().to_owned(),
-        message: serde_json::from_slice(taken.body()).unwrap_or_else(|_| text()),
+        original: String::from_utf8_lossy(taken.body()).into_owned(),
         request: None,
-        status: None,
         answer: None,
+        attempts: taken.deliveries,
     };
-    let id = format!("{integration}-{}-dead", taken.sequence);
-    let message = Outgoing::json(subjects::dead_out(integration), id, &letter)?;
-    Ok(message.traced(taken.traceparent().map(str::to_owned)))
+    Ok(letter.message(format!("{integration}-{}-dead", taken.sequence))?)
 }
 
 fn traceparent(work: &Work) -> Option<String> {
@@ -156,13 +150,16 @@ pub async fn store(bus: &Bus, stop: &CancellationToken, message: Outgoing) -> bo
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Instant};
+
     use jiff::Timestamp;
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
     use tandem_connectors::pagerduty::{refusal::Class, rest};
 
     use super::*;
 
     fn work(task: Json, act: bool) -> Work {
+        let original = task.to_string().into();
         let task = if act {
             Task::Act(serde_json::from_value(task).unwrap())
         } else {
@@ -170,7 +167,7 @@ mod tests {
         };
         let traceparent =
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
-        Work { task, traceparent, stored_at: Timestamp::UNIX_EPOCH }
+        Work { task, original, traceparent, stored_at: Timestamp::UNIX_EPOCH }
     }
 
     fn desired(record: Option<&str>) -> Work {
@@ -223,21 +220,36 @@ mod tests {
         let failure = Failure {
             class: Class::Refused,
             reason: "PagerDuty answered 404".to_owned(),
+            group: "pagerduty 404".to_owned(),
+            sent: Instant::now(),
             request: rest::read(&"Q1".parse().unwrap()),
             status: Some(404),
             answer: "gone".to_owned(),
         };
-        let work = desired(Some("Q1"));
-        let dead = letter(&work, &pagerduty(), &failure.reason, Some(&failure)).unwrap();
+        let job = Job {
+            work: Arc::new(desired(Some("Q1"))),
+            lane: crate::lanes::Lane::Fields,
+            failures: 2,
+            trouble: None,
+            uncertain: false,
+            attempted: false,
+            overtaken: CancellationToken::new(),
+        };
+        let dead = letter(&job, &pagerduty(), &failure.reason, Some(&failure)).unwrap();
         assert_eq!(dead.subject, "tandem.dlq.out.int_00000000000000000000000000000003");
-        let body: Json = serde_json::from_slice(&dead.body).unwrap();
-        assert_eq!(body["request"], json!({ "method": "GET", "path": "/incidents/Q1" }));
-        assert_eq!((&body["status"], &body["answer"]), (&json!(404), &json!("gone")));
-        assert_eq!(body["cause"], "PagerDuty answered 404");
-        assert_eq!(body["message"]["version"], 7);
+        let letter: DeadLetter = serde_json::from_slice(&dead.body).unwrap();
+        assert_eq!((&*letter.cause, &*letter.group), ("PagerDuty answered 404", "pagerduty 404"));
+        let request = letter.request.unwrap();
+        assert_eq!((&*request.method, &*request.path), ("GET", "/incidents/Q1"));
+        assert_eq!(letter.answer, Some(Answer { status: 404, body: "gone".to_owned() }));
+        assert_eq!(letter.attempts, 3);
+        assert!(letter.traceparent.unwrap().contains("0af7651916cd43dd8448eb211c80319c"));
+        let original: Json = serde_json::from_str(&letter.original).unwrap();
+        assert_eq!(original["version"], 7);
         let link = "lnk_00000000000000000000000000000001";
         let integration = "int_00000000000000000000000000000003";
         let subject = format!("tandem.out.pagerduty.{integration}.{link}.state");
-        assert_eq!(body["subject"], subject);
+        assert_eq!(letter.subject, subject);
+        assert_eq!(letter.link, link.parse().ok());
     }
 }

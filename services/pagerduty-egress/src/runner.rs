@@ -1,20 +1,29 @@
 //! One integration's loop: messages come in, work goes out, and what is held stays held.
 //!
-//! Everything an integration does runs in this one task, so its scheduler needs no lock. A message
+//! It turns only while this copy of the service has the integration's seat. Everything an integration does runs in this one task, so its scheduler needs no lock. A message
 //! is acknowledged only when its work is done or void; while it waits, the broker is told that it
 //! is being worked on. Work is chosen when the permit for its first call is there, so it is always
 //! the newest.
 
-use std::{pin::Pin, sync::Arc, time::Instant};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Instant,
+};
 
-use futures_util::{StreamExt, future, stream::FuturesUnordered};
+use futures_util::{
+    Stream, StreamExt, future,
+    stream::{self, FuturesUnordered},
+};
 use tandem_bus::{
     Unavailable,
+    ask::{Asked, Question},
     consume::Taken,
+    seat::{Seat, Sitting},
     topology::{self, EGRESS_ACK_WAIT},
 };
 use tandem_domain::id::{IntegrationId, LinkId};
-use tandem_runtime::trace;
+use tandem_runtime::{clock, trace};
 use tokio::{
     sync::mpsc,
     time::{Duration, MissedTickBehavior, interval, sleep_until},
@@ -24,14 +33,18 @@ use tracing::Instrument;
 use crate::{
     deliver::Delivery,
     gate::Permit,
-    meters::Gauge,
+    lanes::Lane,
+    meters::Meters,
     report,
     scheduler::{Again, Scheduler, Ticket},
+    status::status,
     work::Work,
 };
 
 /// How many links are worked on at the same time.
 const LINKS_IN_HAND: usize = 4;
+/// How many, when what comes next is about paging somebody or no longer doing so.
+const URGENT_IN_HAND: usize = 8;
 /// How many messages are asked for at a time.
 const BATCH: usize = 200;
 /// How often the broker is told that what is held is being worked on.
@@ -44,15 +57,19 @@ const RECONSUME: Duration = Duration::from_millis(250);
 const FINISH: Duration = Duration::from_secs(8);
 /// When what is handed back may come again: not while our own last request can still receive it.
 const HAND_BACK: Duration = Duration::from_millis(250);
+/// The longest that work is held because it is not to be begun yet.
+const HELD_MAX: Duration = Duration::from_mins(5);
 /// How long a message may be on its way in when it is time to stop.
 const COMING_IN: Duration = Duration::from_millis(100);
 
-/// Serves one integration until it is told to stop.
+/// Serves one integration, whenever this copy has its seat, until it is told to stop.
 #[derive(Debug)]
 pub struct Runner {
     id: IntegrationId,
     delivery: Arc<Delivery>,
     scheduler: Scheduler<Taken>,
+    /// When the seat was taken.
+    began: Instant,
 }
 
 /// What ended.
@@ -68,17 +85,47 @@ type InHand = FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>;
 impl Runner {
     /// A runner with nothing to do yet.
     pub fn new(id: IntegrationId, delivery: Arc<Delivery>) -> Self {
-        Self { id, delivery, scheduler: Scheduler::default() }
+        Self { id, delivery, scheduler: Scheduler::default(), began: Instant::now() }
     }
 
-    /// Serves the integration until it is time to stop; then finishes what is in hand and lets
-    /// another copy have the rest at once.
-    pub async fn run(mut self) {
+    /// Serves the integration while it has the seat, until it is time to stop; then finishes what
+    /// is in hand and lets another copy have the rest at once.
+    pub async fn run(mut self, sitting: Sitting) {
+        let mut seat = self.delivery.gate.seat().clone();
+        let leave = seat.clone();
+        let stop = self.delivery.stop.clone();
+        let serve = async {
+            loop {
+                let term = tokio::select! {
+                    () = stop.cancelled() => return,
+                    term = seat.taken() => term,
+                };
+                tracing::info!(integration = %self.id, "this copy acts");
+                self.hold(&mut seat, term).await;
+                tracing::info!(integration = %self.id, "this copy no longer acts");
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            () = sitting.run() => {}
+        }
+        leave.leave().await;
+    }
+
+    /// Serves for one term.
+    async fn hold(&mut self, seat: &mut Seat, term: u64) {
+        // Another copy may have spent the budget until now, and done what was held here once.
+        self.delivery.gate.take_over();
+        self.scheduler = Scheduler::default();
+        self.began = Instant::now();
         let (sender, mut inbox) = mpsc::channel(BATCH);
         let mut in_hand = InHand::new();
         let consume = consume(Arc::clone(&self.delivery), self.id, sender);
         let serve = async {
-            self.serve(&mut inbox, &mut in_hand).await;
+            tokio::select! {
+                () = self.serve(&mut inbox, &mut in_hand) => {}
+                () = seat.over(term) => {}
+            }
             self.finish(&mut inbox, &mut in_hand).await;
         };
         // Consuming goes on to the end: what was asked for and is dropped on its way in would come
@@ -96,25 +143,42 @@ impl Runner {
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Taken>, in_hand: &mut InHand) {
         let delivery = Arc::clone(&self.delivery);
         let mut meters = Meters::new();
+        let mut questions = pin!(questions(&delivery, self.id));
         let (mut alive, mut metered) = (interval(SIGN_OF_LIFE), interval(METERED));
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         metered.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = self.scheduler.due().filter(|_| in_hand.len() < LINKS_IN_HAND);
-            let ready = due.is_some_and(|due| due <= Instant::now());
+            // A link that is to stop paging does not wait for a slow call about another one.
+            let places = |lane| if lane < Lane::Fields { URGENT_IN_HAND } else { LINKS_IN_HAND };
+            let ready = self.scheduler.ready(Instant::now());
+            let ready = ready.filter(|lane| in_hand.len() < places(*lane));
+            let due = self.scheduler.due();
             tokio::select! {
                 () = delivery.stop.cancelled() => return,
                 Some(taken) = inbox.recv() => acknowledge(self.take(taken, in_hand)).await,
                 Some(ended) = in_hand.next(), if !in_hand.is_empty() => self.end(ended).await,
-                permit = delivery.gate.pass(), if ready => match permit {
-                    Ok(permit) => self.begin(permit, in_hand),
-                    Err(_) => return,
-                },
-                () = sleep_until(due.unwrap_or_else(Instant::now).into()),
-                    if due.is_some() && !ready => {}
+                permit = delivery.gate.pass(ready.unwrap_or(Lane::Reads)), if ready.is_some() => {
+                    match permit {
+                        Ok(permit) => self.begin(permit, in_hand),
+                        Err(_) => return,
+                    }
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {}
+                Some(asked) = questions.next() => self.answer(asked).await,
                 _ = alive.tick() => self.say_alive().await,
                 _ = metered.tick() => meters.read(&self.scheduler, &delivery),
             }
+        }
+    }
+
+    async fn answer(&self, asked: Asked) {
+        match asked.question {
+            Some(Question::Status) => {
+                let (gate, now) = (&self.delivery.gate, Instant::now());
+                let status = status(&self.scheduler, gate, now, clock::now());
+                self.delivery.bus.answer(asked, &status).await;
+            }
+            None => tracing::debug!(integration = %self.id, "a question nobody here understands"),
         }
     }
 
@@ -122,28 +186,34 @@ impl Runner {
     fn take(&mut self, taken: Taken, in_hand: &InHand) -> Vec<Ticket<Taken>> {
         let cause = match Work::read(&taken) {
             Ok(work) if work.integration() == self.id => return self.offer(work, taken),
-            Ok(_) => "it is for another integration",
-            // The reason might quote the message; its kind is enough.
-            Err(_) => "the message cannot be read",
+            Ok(_) => "it is for another integration".to_owned(),
+            Err(error) => error.to_string(),
         };
         self.put_away(taken, cause, in_hand);
         Vec::new()
     }
 
     fn offer(&mut self, work: Work, taken: Taken) -> Vec<Ticket<Taken>> {
-        // An earlier delivery may have been worked on by a copy that is gone; what it sent last
-        // may take effect a little later still.
-        let uncertain = taken.deliveries > 1 && work.creates();
-        let wait = if uncertain { self.delivery.settling } else { Duration::ZERO };
+        // An earlier delivery may have been worked on by a copy that is gone; what it sent last,
+        // which was before this one took over, may take effect a little later still.
+        let (now, attempted) = (Instant::now(), taken.deliveries > 1);
+        let mut due = now;
+        if attempted && work.creates() {
+            due = due.max(self.began + self.delivery.settling);
+        }
+        if let Some(not_before) = work.not_before() {
+            let wait = not_before.duration_since(clock::now());
+            due = due.max(now + Duration::try_from(wait).unwrap_or_default().min(HELD_MAX));
+        }
         let ticket = Ticket { sequence: taken.sequence, message: taken };
-        self.scheduler.offer(Arc::new(work), ticket, Instant::now() + wait, uncertain)
+        self.scheduler.offer(Arc::new(work), ticket, due, attempted)
     }
 
-    fn put_away(&self, taken: Taken, cause: &'static str, in_hand: &InHand) {
+    fn put_away(&self, taken: Taken, cause: String, in_hand: &InHand) {
         tracing::error!(integration = %self.id, sequence = taken.sequence, cause, "put away");
         let (delivery, id) = (Arc::clone(&self.delivery), self.id);
         in_hand.push(Box::pin(async move {
-            let stored = delivery.tell(report::unreadable(&taken, id, cause)).await;
+            let stored = delivery.tell(report::unreadable(&taken, id, &cause)).await;
             Ended::Unreadable(Box::new(taken), stored)
         }));
     }
@@ -223,9 +293,24 @@ async fn acknowledge(tickets: Vec<Ticket<Taken>>) {
 enum Kind {
     States,
     Acts,
+    Tasks,
 }
 
-/// Pulls both kinds of messages, through lost connections too. Runs until dropped.
+/// The questions that come in, through lost connections too.
+fn questions(delivery: &Delivery, id: IntegrationId) -> impl Stream<Item = Asked> {
+    stream::unfold(delivery, move |delivery| async move {
+        loop {
+            match delivery.bus.asked(&delivery.connector, id).await {
+                Ok(questions) => return Some((questions, delivery)),
+                Err(error) => tracing::debug!(integration = %id, %error, "nobody can ask yet"),
+            }
+            tokio::time::sleep(RECONSUME).await;
+        }
+    })
+    .flatten()
+}
+
+/// Pulls all kinds of messages, through lost connections too. Runs until dropped.
 async fn consume(delivery: Arc<Delivery>, id: IntegrationId, inbox: mpsc::Sender<Taken>) {
     let pull = async |kind| loop {
         if let Err(error) = pull(&delivery, id, kind, &inbox).await {
@@ -234,7 +319,7 @@ async fn consume(delivery: Arc<Delivery>, id: IntegrationId, inbox: mpsc::Sender
         }
         tokio::time::sleep(RECONSUME).await;
     };
-    future::join(pull(Kind::States), pull(Kind::Acts)).await;
+    future::join3(pull(Kind::States), pull(Kind::Acts), pull(Kind::Tasks)).await;
 }
 
 async fn pull(
@@ -246,6 +331,7 @@ async fn pull(
     let config = match kind {
         Kind::States => topology::egress_states(&delivery.connector, id),
         Kind::Acts => topology::egress_acts(&delivery.connector, id),
+        Kind::Tasks => topology::egress_tasks(&delivery.connector, id),
     };
     let messages = delivery.bus.consume(topology::OUT, config, BATCH).await?;
     let mut messages = std::pin::pin!(messages);
@@ -256,25 +342,4 @@ async fn pull(
         }
     }
     Ok(())
-}
-
-/// What the meters show of one integration.
-struct Meters {
-    waiting: Gauge,
-    paused: Gauge,
-}
-
-impl Meters {
-    const fn new() -> Self {
-        Self {
-            waiting: Gauge::new("tandem_waiting_messages"),
-            paused: Gauge::new("tandem_paused_integrations"),
-        }
-    }
-
-    fn read<T>(&mut self, scheduler: &Scheduler<T>, delivery: &Delivery) {
-        let waiting = u32::try_from(scheduler.waiting()).unwrap_or(u32::MAX);
-        self.waiting.set(f64::from(waiting));
-        self.paused.set(f64::from(u8::from(delivery.gate.is_shut())));
-    }
 }

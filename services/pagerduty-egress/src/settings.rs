@@ -26,6 +26,18 @@ pub struct Settings {
         value_parser = seconds
     )]
     pub request_timeout: Duration,
+    /// Calls a minute left to others who use the same PagerDuty key, out of each integration's limit
+    #[arg(long, env = "TANDEM_HEADROOM", value_name = "CALLS", default_value = "0")]
+    pub headroom: u32,
+    /// Days after which what keeps failing is put among the dead letters
+    #[arg(
+        long,
+        env = "TANDEM_GIVE_UP_AFTER",
+        value_name = "DAYS",
+        default_value = "7",
+        value_parser = clap::value_parser!(u16).range(1..=365)
+    )]
+    pub give_up_after: u16,
 }
 
 impl Settings {
@@ -58,6 +70,7 @@ mod tests {
         let settings = Settings::parse_from(["tandem-pagerduty-egress"]);
         assert_eq!(settings.ops_addr(), "127.0.0.1:9103".parse().unwrap());
         assert_eq!(settings.request_timeout, Duration::from_secs(10));
+        assert_eq!((settings.headroom, settings.give_up_after), (0, 7));
     }
 
     #[test]

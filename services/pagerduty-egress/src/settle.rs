@@ -140,12 +140,13 @@ async fn read(caller: &mut Caller<'_>, record: &RecordId) -> Result<Reading, Tro
 }
 
 fn reading(answer: Answer<Snapshot>) -> Reading {
-    Reading { sent: answer.sent, received: answer.received, snapshot: answer.value }
+    let Answer { sent, received, date, value } = answer;
+    Reading { sent, received, date, snapshot: value }
 }
 
 fn sole(answer: Answer<Option<Snapshot>>) -> Option<Reading> {
-    let Answer { sent, received, value } = answer;
-    value.map(|snapshot| Reading { sent, received, snapshot })
+    let Answer { sent, received, date, value } = answer;
+    value.map(|snapshot| Reading { sent, received, date, snapshot })
 }
 
 fn settled(
@@ -159,6 +160,7 @@ fn settled(
         before: before.map(Box::new),
         after: after.map(Box::new),
         fates: plan.fates,
+        uncertain: false,
     }
 }
 

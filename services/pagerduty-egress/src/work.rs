@@ -1,5 +1,6 @@
 //! A piece of work: one message from the broker, read and on its way to be carried out.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tandem_bus::{consume::Taken, subjects};
 use tandem_connectors::pagerduty;
@@ -28,11 +29,27 @@ impl Task {
     }
 }
 
+/// Where the kind stands in a subject.
+const KIND: usize = 5;
+
+/// Why a message is no work. The reason for the former might quote the message.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Its body is not what its subject says.
+    #[error("the message cannot be read")]
+    Body(#[from] serde_json::Error),
+    /// Its subject names no kind of work there is.
+    #[error("nothing here knows this kind of task")]
+    Kind,
+}
+
 /// A task and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
     /// The task.
     pub task: Task,
+    /// The message's body as it came.
+    pub original: Bytes,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
     /// When the broker had it.
@@ -41,13 +58,14 @@ pub struct Work {
 
 impl Work {
     /// Reads a message.
-    pub fn read(taken: &Taken) -> Result<Self, serde_json::Error> {
-        let task = match taken.subject().rsplit('.').next() {
+    pub fn read(taken: &Taken) -> Result<Self, Unreadable> {
+        let task = match taken.subject().split('.').nth(KIND) {
             Some("state") => Task::State(taken.json()?),
-            _ => Task::Act(taken.json()?),
+            Some("act") => Task::Act(taken.json()?),
+            _ => return Err(Unreadable::Kind),
         };
         let traceparent = taken.traceparent().map(str::to_owned);
-        Ok(Self { task, traceparent, stored_at: taken.stored_at })
+        Ok(Self { task, original: taken.body().clone(), traceparent, stored_at: taken.stored_at })
     }
 
     /// The link it is about; all work of one link is done one piece at a time.
@@ -63,6 +81,14 @@ impl Work {
         match &self.task {
             Task::State(desired) => desired.integration,
             Task::Act(act) => act.integration,
+        }
+    }
+
+    /// Before when it is not to be taken in hand.
+    pub const fn not_before(&self) -> Option<Timestamp> {
+        match &self.task {
+            Task::State(desired) => desired.not_before,
+            Task::Act(_) => None,
         }
     }
 

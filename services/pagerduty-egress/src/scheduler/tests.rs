@@ -5,9 +5,10 @@ use std::{collections::HashMap, time::Duration};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use tandem_domain::{
+    field::Field,
     id::{IncidentId, IntegrationId, NoteId},
     incident::{Actor, Side},
-    outbound::{Act, ActKind, Desired},
+    outbound::{Act, ActKind, Desired, Want},
 };
 
 use super::*;
@@ -17,18 +18,33 @@ fn link(n: u8) -> LinkId {
 }
 
 fn work(task: Task) -> Arc<Work> {
-    Arc::new(Work { task, traceparent: None, stored_at: Timestamp::UNIX_EPOCH })
+    let original = bytes::Bytes::new();
+    Arc::new(Work { task, original, traceparent: None, stored_at: Timestamp::UNIX_EPOCH })
 }
 
+/// A state that changes a title.
 fn state(n: u8, version: u64) -> Arc<Work> {
+    state_in(Lane::Fields, n, version)
+}
+
+/// A state that belongs into a lane.
+fn state_in(lane: Lane, n: u8, version: u64) -> Arc<Work> {
+    let want = |value: &str| Want { value: Some(value.to_owned()), expect: Vec::new() };
+    let want = match lane {
+        Lane::Status => Some((Field::Status, want("resolved"))),
+        Lane::People => Some((Field::AssignedTo, want("PRY4M2A"))),
+        Lane::Fields => Some((Field::Title, want("Refunds fail"))),
+        Lane::Notes | Lane::Reads => None,
+    };
     work(Task::State(Desired {
         link: link(n),
         incident: IncidentId::from_uuid(uuid::Uuid::nil()),
         integration: IntegrationId::from_uuid(uuid::Uuid::nil()),
         version,
-        record: None,
+        record: "Q1".parse().ok(),
         create: None,
-        want: std::collections::BTreeMap::new(),
+        not_before: None,
+        want: want.into_iter().collect(),
         actor: None,
     }))
 }
@@ -48,6 +64,10 @@ fn act(n: u8, note: u64) -> Arc<Work> {
 
 const fn ticket(sequence: u64) -> Ticket<u64> {
     Ticket { sequence, message: sequence }
+}
+
+fn failed(due: Instant, uncertain: bool) -> Again {
+    Again { due, trouble: Some(Arc::from("503")), uncertain, attempted: uncertain }
 }
 
 fn sequences(tickets: &[Ticket<u64>]) -> Vec<u64> {
@@ -81,7 +101,7 @@ fn a_link_with_work_in_hand_waits_and_an_older_version_is_void() {
     plan.next(now).unwrap();
     assert_eq!(sequences(&plan.offer(state(1, 4), ticket(2), now, false)), [2]);
     assert!(plan.offer(state(1, 6), ticket(3), now, false).is_empty());
-    assert_eq!(plan.next(now), None);
+    assert!(plan.next(now).is_none());
     assert_eq!(sequences(&plan.done(link(1))), [1]);
     assert_eq!(plan.next(now).and_then(|job| version(&job)), Some(6));
 }
@@ -99,7 +119,8 @@ fn another_delivery_of_what_is_held_is_acknowledged_with_it() {
     assert_eq!(sequences(&plan.done(link(1))), [1, 9]);
     plan.next(now).unwrap();
     assert_eq!(sequences(&plan.done(link(1))), [2]);
-    assert_eq!((plan.next(now), plan.waiting(), plan.due()), (None, 0, None));
+    assert!(plan.next(now).is_none());
+    assert_eq!((plan.waiting(), plan.due()), (0, None));
 }
 
 #[test]
@@ -112,8 +133,9 @@ fn a_state_goes_before_acts_and_acts_keep_their_order_through_failures() {
     assert_eq!(plan.next(now).and_then(|job| version(&job)), Some(1));
     plan.done(link(1));
     let first = plan.next(now).unwrap();
-    plan.again(link(1), Again { due: later, failed: true, uncertain: true });
-    assert_eq!((plan.next(now), plan.due()), (None, Some(later)));
+    plan.again(link(1), failed(later, true));
+    assert!(plan.next(now).is_none());
+    assert_eq!(plan.due(), Some(later));
     let repeated = plan.next(later).unwrap();
     assert_eq!(repeated.work, first.work);
     assert_eq!((repeated.failures, repeated.uncertain), (1, true));
@@ -126,9 +148,9 @@ fn a_newer_state_takes_over_from_a_failed_one_and_waits_as_long() {
     plan.offer(state(1, 1), ticket(1), now, false);
     plan.next(now).unwrap();
     plan.offer(state(1, 2), ticket(2), now, false);
-    let void = plan.again(link(1), Again { due: later, failed: true, uncertain: false });
+    let void = plan.again(link(1), failed(later, false));
     assert_eq!(sequences(&void), [1]);
-    assert_eq!(plan.next(now), None);
+    assert!(plan.next(now).is_none());
     let job = plan.next(later).unwrap();
     assert_eq!((version(&job), job.failures), (Some(2), 1));
 }
@@ -140,17 +162,59 @@ fn when_an_outage_ends_what_failed_is_due_but_for_what_may_still_take_effect() {
     for (n, uncertain) in [(1, false), (2, true)] {
         plan.offer(state(n, 1), ticket(n.into()), now, false);
         plan.next(now).unwrap();
-        plan.again(link(n), Again { due: later, failed: true, uncertain });
+        plan.again(link(n), failed(later, uncertain));
     }
-    assert_eq!(plan.next(now), None);
+    assert!(plan.next(now).is_none());
     plan.hurry(now);
     assert_eq!(plan.next(now).unwrap().work.link(), link(1));
-    assert_eq!((plan.next(now), plan.due()), (None, Some(later)));
+    assert!(plan.next(now).is_none());
+    assert_eq!(plan.due(), Some(later));
+}
+
+#[test]
+fn the_best_lane_goes_first_and_in_a_lane_the_oldest() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    plan.offer(act(1, 1), ticket(1), now, false);
+    for (n, lane) in [(2, Lane::Reads), (3, Lane::Fields), (4, Lane::People), (5, Lane::Fields)] {
+        plan.offer(state_in(lane, n, 1), ticket(n.into()), now, false);
+    }
+    plan.offer(state_in(Lane::Status, 6, 1), ticket(6), now, false);
+    let order = std::iter::from_fn(|| plan.next(now)).map(|job| job.work.link());
+    assert_eq!(order.collect::<Vec<_>>(), [6, 4, 3, 5, 1, 2].map(link));
+}
+
+#[test]
+fn what_is_not_due_holds_up_nothing() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    let later = now + Duration::from_secs(5);
+    plan.offer(state_in(Lane::Status, 1, 1), ticket(1), later, false);
+    plan.offer(act(1, 1), ticket(2), now, false);
+    assert_eq!(plan.ready(now), Some(Lane::Notes));
+    assert_eq!(version(&plan.next(now).unwrap()), None);
+    assert!(plan.next(later).is_none(), "the link has something in hand");
+    plan.done(link(1));
+    assert_eq!((plan.ready(now), plan.due()), (None, Some(later)));
+    assert_eq!(plan.next(later).and_then(|job| version(&job)), Some(1));
+}
+
+#[test]
+fn something_more_urgent_for_a_link_ends_what_is_in_hand_there() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    plan.offer(state(1, 1), ticket(1), now, false);
+    let job = plan.next(now).unwrap();
+    plan.offer(state(1, 2), ticket(2), now, false);
+    assert!(!job.overtaken.is_cancelled(), "one that is no more urgent waits");
+    plan.offer(state_in(Lane::Status, 1, 3), ticket(3), now, false);
+    assert!(job.overtaken.is_cancelled());
+    assert_eq!(sequences(&plan.again(link(1), Again::at_once())), [1]);
+    let job = plan.next(Instant::now()).unwrap();
+    assert_eq!((version(&job), job.lane), (Some(3), Lane::Status));
+    assert!(!job.overtaken.is_cancelled());
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    State { link: u8, back: u64, uncertain: bool },
+    State { link: u8, back: u64, lane: Lane },
     Act { link: u8, repeat: bool },
     Next,
     Done { link: u8 },
@@ -159,10 +223,14 @@ enum Step {
     Pass { ms: u64 },
 }
 
+fn lanes() -> impl Strategy<Value = Lane> {
+    prop::sample::select(vec![Lane::Status, Lane::People, Lane::Fields, Lane::Reads])
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (0_u8..3, 0_u64..3, any::<bool>())
-            .prop_map(|(link, back, uncertain)| Step::State { link, back, uncertain }),
+        4 => (0_u8..3, 0_u64..3, lanes())
+            .prop_map(|(link, back, lane)| Step::State { link, back, lane }),
         2 => (0_u8..3, any::<bool>()).prop_map(|(link, repeat)| Step::Act { link, repeat }),
         5 => Just(Step::Next),
         3 => (0_u8..3).prop_map(|link| Step::Done { link }),
@@ -172,6 +240,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0_u64..40).prop_map(|ms| Step::Pass { ms }),
     ];
     prop::collection::vec(step, 1..120)
+}
+
+impl Scheduler<u64> {
+    /// The best lane of what could be begun, found the slow way.
+    fn best(&self, now: Instant) -> Option<Lane> {
+        let candidates = self.links.values().flat_map(Queue::candidates);
+        let due = candidates.filter(|(_, slot)| slot.due <= now);
+        due.map(|(_, slot)| slot.job.lane).min()
+    }
 }
 
 /// What must be true whatever the order.
@@ -231,7 +308,7 @@ impl Model {
 
 fn play(model: &mut Model, plan: &mut Scheduler<u64>, now: &mut Instant, step: Step) {
     match step {
-        Step::State { link, back, uncertain } => {
+        Step::State { link, back, lane } => {
             let newest = model.newest.entry(link).or_default();
             let offered = (*newest + 1).saturating_sub(back).max(1);
             *newest = offered.max(*newest);
@@ -242,7 +319,7 @@ fn play(model: &mut Model, plan: &mut Scheduler<u64>, now: &mut Instant, step: S
                 return;
             }
             let ticket = model.ticket(Some(offered));
-            let void = plan.offer(state(link, offered), ticket, *now, uncertain);
+            let void = plan.offer(state_in(lane, link, offered), ticket, *now, back > 0);
             model.void(link, &void);
         }
         Step::Act { link, repeat } => {
@@ -256,14 +333,19 @@ fn play(model: &mut Model, plan: &mut Scheduler<u64>, now: &mut Instant, step: S
             assert!(plan.offer(act(link, id), ticket, *now, repeat).is_empty());
         }
         Step::Next => {
-            if let Some(job) = plan.next(*now) {
+            let best = plan.best(*now);
+            let job = plan.next(*now);
+            assert_eq!(job.as_ref().map(|job| job.lane), best, "the best lane of all that is due");
+            if let Some(job) = job {
                 model.begin(job);
             }
         }
         Step::Done { link: n } => model.done(n, &plan.done(link(n))),
         Step::Again { link: n, wait, failed } => {
             let due = *now + Duration::from_millis(wait);
-            let void = plan.again(link(n), Again { due, failed, uncertain: failed });
+            let trouble = failed.then(|| Arc::from("503"));
+            let again = Again { due, trouble, uncertain: failed, attempted: failed };
+            let void = plan.again(link(n), again);
             model.in_hand.remove(&n);
             model.void(n, &void);
         }

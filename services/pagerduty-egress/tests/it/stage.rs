@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use tandem_bus::{
     Bus,
     config::{Snapshot, token_place},
+    dead_letter::DeadLetter,
     publish::Outgoing,
     subjects, topology,
 };
@@ -15,6 +16,7 @@ use tandem_dev::{
     Nats, NatsOptions, Progress, Service, ServiceOptions, http, ports, runtimes, workspace,
 };
 use tandem_domain::{
+    clock::Offset,
     event::{Event, Fate, Outcome, Reading, Receipt},
     field::Field,
     id::{Connector, IncidentId, IntegrationId, LinkId, NoteId, RecordId},
@@ -22,6 +24,7 @@ use tandem_domain::{
     integration::{Direction, Integration, Strategy},
     link::record_key,
     outbound::{Act, ActKind, Create, Desired, Want},
+    scope::Scope,
 };
 use tandem_pagerduty_sim::{ACCOUNT_TOKEN, BOT_EMAIL, Call, Effect, Options, RestFault, Simulator};
 use tandem_seal::Keyring;
@@ -61,6 +64,7 @@ pub(crate) struct Settled {
     pub(crate) before: Option<Reading>,
     pub(crate) after: Option<Reading>,
     pub(crate) fates: Vec<(Field, Fate)>,
+    pub(crate) uncertain: bool,
 }
 
 impl Stage {
@@ -148,8 +152,9 @@ impl Stage {
     /// The next receipt, of a settled state.
     pub(crate) async fn settled(&self) -> Settled {
         match self.told(1).await.remove(0).receipt.outcome {
-            Outcome::Settled { version, before, after, fates } => Settled {
+            Outcome::Settled { version, before, after, fates, uncertain } => Settled {
                 version,
+                uncertain,
                 before: before.map(|it| *it),
                 after: after.map(|it| *it),
                 fates: fates.into_iter().collect(),
@@ -159,7 +164,7 @@ impl Stage {
     }
 
     /// The next dead letter.
-    pub(crate) async fn dead_letter(&self) -> Json {
+    pub(crate) async fn dead_letter(&self) -> DeadLetter {
         let mut config = topology::reconciler();
         config.filter_subject = subjects::DEAD_LETTERS.to_owned();
         let taken = self.bus.consume(topology::DLQ, config, 1).await.unwrap();
@@ -256,6 +261,7 @@ pub(crate) fn state(
         version,
         record: Some(record.clone()),
         create: None,
+        not_before: None,
         want: want.collect(),
         actor: None,
     }
@@ -312,6 +318,9 @@ pub(crate) fn snapshot_with(version: u64, base_url: &str, token: &str) -> Snapsh
         backoff_multiplier: 1.5,
         fields: BTreeMap::new(),
         services: Vec::new(),
+        scope: Scope::default(),
+        sync_escalations: false,
+        clock: Offset::default(),
         version,
     };
     let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();

@@ -32,7 +32,7 @@ async fn a_record_is_looked_up_created_and_brought_to_its_status() {
     assert!(told.subject.ends_with(&format!(".{id}")), "{}", told.subject);
     assert!(told.traceparent.unwrap().contains(TRACE));
     assert_eq!(told.receipt.link, link(1));
-    let Outcome::Settled { version: 1, before: None, after: Some(after), fates } =
+    let Outcome::Settled { version: 1, before: None, after: Some(after), fates, .. } =
         told.receipt.outcome
     else {
         panic!("{:?}", told.receipt)

@@ -6,6 +6,7 @@ use tandem_bus::{publish::Outgoing, subjects};
 use tandem_domain::{
     event::{Fate, Outcome},
     field::Field,
+    outbound::Desired,
 };
 use tandem_pagerduty_sim::{Applied, Effect};
 
@@ -45,15 +46,19 @@ async fn a_message_that_is_none_is_put_among_the_dead_letters() {
     let nonsense = Outgoing::json(subject.clone(), "nonsense".to_owned(), &"{").unwrap();
     stage.publish(nonsense).await;
     let letter = stage.dead_letter().await;
-    assert_eq!(letter["subject"], subject);
-    assert_eq!(letter["message"], "{");
+    assert_eq!(letter.subject, subject);
+    assert_eq!(letter.original, "\"{\"");
     let mut without = creation(2, 1, "triggered");
     without.create = None;
     stage.want(&without).await;
     let told = stage.told(1).await.remove(0);
     assert!(matches!(told.receipt.outcome, Outcome::Refused { version: Some(1), .. }), "{told:?}");
     assert!(told.subject.ends_with(".-"));
-    assert_eq!(stage.dead_letter().await["message"]["version"], 1);
+    let original: Desired = serde_json::from_str(&stage.dead_letter().await.original).unwrap();
+    assert_eq!(original.version, 1);
+    let subject = subjects::task(&connector(), integration(), link(3), "sweep");
+    stage.publish(Outgoing::json(subject, "unknown".to_owned(), &"{}").unwrap()).await;
+    assert_eq!(stage.dead_letter().await.cause, "nothing here knows this kind of task");
     assert!(stage.calls().is_empty());
     stage.at_rest().await;
 }

@@ -85,6 +85,12 @@ impl Bus {
         self.client.connection_state() == State::Connected
     }
 
+    /// Which connection stands at this moment: others that came before it had other numbers.
+    pub(crate) fn connection(&self) -> Option<u64> {
+        let number = *self.connections.borrow();
+        self.connected().then_some(number)
+    }
+
     /// Counts connections made; changes whenever a new one stands.
     pub fn connections(&self) -> watch::Receiver<u64> {
         self.connections.subscribe()

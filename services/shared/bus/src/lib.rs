@@ -4,13 +4,15 @@
 //! [`Bus`] connects and keeps trying; [`Bus::publish`] returns only when JetStream has the message
 //! on disk, and [`batch`] lets many messages share one sync; [`consume`] takes messages back out;
 //! [`config`] follows the configuration snapshots; [`dead_letter`] is the one form of what could not be
-//! handled.
+//! handled; with a [`seat`], one copy at a time acts for an integration; [`ask`] is how it is asked
+//! how things stand.
 //!
 //! # How to add a subject
 //!
 //! Add its function to [`subjects`], let a stream of [`topology`] hold it, and mention who writes
 //! and who reads it in `services/README.md`.
 
+pub mod ask;
 pub mod batch;
 pub mod config;
 mod connect;
@@ -18,6 +20,7 @@ pub mod consume;
 pub mod dead_letter;
 mod listen;
 pub mod publish;
+pub mod seat;
 pub mod subjects;
 pub mod topology;
 

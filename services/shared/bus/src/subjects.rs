@@ -14,6 +14,8 @@ pub const OUTBOUND: &str = "tandem.out.>";
 pub const FEED: &str = "incidents.v1.>";
 /// What could not be handled.
 pub const DEAD_LETTERS: &str = "tandem.dlq.>";
+/// The seats: who acts for an integration.
+pub const SEATS: &str = "tandem.seat.>";
 
 /// Where an integration's observations and receipts go; `record` is `-` for what concerns none.
 pub fn observed(connector: &Connector, integration: IntegrationId, record: Option<&str>) -> String {
@@ -44,6 +46,26 @@ pub fn states_of(connector: &Connector, integration: IntegrationId) -> String {
 /// All acts of an integration.
 pub fn acts_of(connector: &Connector, integration: IntegrationId) -> String {
     format!("tandem.out.{connector}.{integration}.*.act.*")
+}
+
+/// Where a job for an integration's egress goes that changes nothing over there.
+pub fn task(connector: &Connector, integration: IntegrationId, link: LinkId, id: &str) -> String {
+    format!("tandem.out.{connector}.{integration}.{link}.task.{}", token(id))
+}
+
+/// All tasks of an integration.
+pub fn tasks_of(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.out.{connector}.{integration}.*.task.*")
+}
+
+/// What the copies of an egress pull to learn which of them acts for an integration.
+pub fn seat(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.seat.{connector}.{integration}")
+}
+
+/// Where an integration's acting egress is asked; nothing is stored.
+pub fn ask(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.ask.{connector}.{integration}")
 }
 
 /// Where a public event goes.

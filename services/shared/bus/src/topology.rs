@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{
-    consumer::{AckPolicy, pull},
+    consumer::{AckPolicy, PriorityPolicy, pull},
     kv,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
@@ -22,6 +22,8 @@ pub const OUT: &str = "TANDEM_OUT";
 pub const INCIDENTS: &str = "INCIDENTS";
 /// Dead letters.
 pub const DLQ: &str = "TANDEM_DLQ";
+/// Who acts for which integration.
+pub const SEATS: &str = "TANDEM_SEATS";
 /// The bucket of configuration snapshots.
 pub const CONFIG: &str = "tandem-config";
 
@@ -74,6 +76,14 @@ pub fn streams() -> Vec<Config> {
             discard: DiscardPolicy::Old,
             ..file(DLQ, subjects::DEAD_LETTERS)
         },
+        Config {
+            // A seat that was lost with the broker is filled again by whoever wants it.
+            storage: StorageType::Memory,
+            max_messages_per_subject: 1,
+            max_bytes: MIB,
+            discard: DiscardPolicy::Old,
+            ..file(SEATS, subjects::SEATS)
+        },
     ]
 }
 
@@ -124,12 +134,54 @@ pub fn egress_states(connector: &Connector, integration: IntegrationId) -> pull:
 
 /// An egress consumer of one integration, for acts.
 pub fn egress_acts(connector: &Connector, integration: IntegrationId) -> pull::Config {
-    egress("act", integration, subjects::acts_of(connector, integration))
+    pull::Config {
+        max_ack_pending: ACTS_HELD,
+        ..egress("act", integration, subjects::acts_of(connector, integration))
+    }
+}
+
+/// An egress consumer of one integration, for tasks.
+pub fn egress_tasks(connector: &Connector, integration: IntegrationId) -> pull::Config {
+    // Like acts, they are done in their order, so there is no use in holding many.
+    pull::Config {
+        max_ack_pending: ACTS_HELD,
+        ..egress("task", integration, subjects::tasks_of(connector, integration))
+    }
+}
+
+/// The one priority group of a seat's consumer.
+pub const SEAT_GROUP: &str = "copies";
+/// How long a seat stays with a copy that does not pull any more.
+pub const SEAT_TIMEOUT: Duration = Duration::from_secs(6);
+/// How often the copy that has the seat is told so.
+const SEAT_TOLD: Duration = Duration::from_millis(1_500);
+
+/// The name of a seat's consumer.
+pub fn seat_name(integration: IntegrationId) -> String {
+    format!("egress-{integration}")
+}
+
+/// The consumer that decides which copy of the egress acts for an integration: its one message is
+/// never acknowledged, so it comes again and again to the copy that is pinned.
+pub fn seat(connector: &Connector, integration: IntegrationId) -> pull::Config {
+    pull::Config {
+        durable_name: Some(seat_name(integration)),
+        filter_subject: subjects::seat(connector, integration),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: SEAT_TOLD,
+        priority_policy: PriorityPolicy::PinnedClient,
+        priority_groups: vec![SEAT_GROUP.to_owned()],
+        priority_timeout: SEAT_TIMEOUT,
+        ..pull::Config::default()
+    }
 }
 
 /// How long the egress may keep a message without a sign of life; what a killed copy had in hand
 /// waits so long for another one.
-pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(8);
+pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(6);
+/// How many acts are held at a time: a copy that takes over has to look for each of them, since
+/// any may have been under way.
+const ACTS_HELD: i64 = 256;
 
 fn egress(kind: &str, integration: IntegrationId, filter_subject: String) -> pull::Config {
     pull::Config {

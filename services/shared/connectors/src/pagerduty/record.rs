@@ -64,7 +64,7 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
         url: text(incident, "html_url"),
         key: text(incident, "incident_key"),
         service: reference(incident.get("service")),
-        teams: Vec::new(),
+        teams: teams(incident),
         created_at: time(incident, "created_at"),
     };
     let plain = |name| text(incident, name).map(Foreign::plain);
@@ -98,6 +98,12 @@ fn severity(incident: &Json) -> Option<Foreign> {
 fn assignees(incident: &Json) -> Vec<String> {
     let assignments = incident.get("assignments").and_then(Json::as_array).into_iter().flatten();
     assignments.filter_map(|assignment| text(assignment.get("assignee")?, "id")).collect()
+}
+
+/// The teams it concerns.
+fn teams(incident: &Json) -> Vec<Foreign> {
+    let teams = incident.get("teams").and_then(Json::as_array).into_iter().flatten();
+    teams.filter_map(|team| reference(Some(team))).collect()
 }
 
 /// The first assignee; empty where the list is, not observed where there is no list.
@@ -138,6 +144,7 @@ mod tests {
                 { "at": "2026-03-02T09:14:07Z", "assignee": { "id": "PT0M4S1", "summary": "Tomas" } },
             ],
             "escalation_policy": { "id": "PEPCHK1", "summary": "Checkout primary" },
+            "teams": [{ "id": "PTEAM77", "summary": "Payments" }],
         })
     }
 
@@ -155,6 +162,7 @@ mod tests {
         let policy = reference("PEPCHK1", "Checkout primary");
         assert_eq!(snapshot.fields[&Field::EscalationPolicy], policy);
         assert_eq!(snapshot.number, Some(4821));
+        assert_eq!(snapshot.teams, [reference("PTEAM77", "Payments")]);
         assert_eq!(snapshot.key.as_deref(), Some("inc-7f3a91"));
         assert_eq!(snapshot.service, Some(reference("PCHK0UT", "Checkout API")));
         assert_eq!(snapshot.created_at, "2026-03-02T09:14:07Z".parse().ok());

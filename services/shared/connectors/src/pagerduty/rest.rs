@@ -231,6 +231,7 @@ mod tests {
             url: None,
             key: None,
             service: None,
+            teams: Vec::new(),
             created_at: None,
         }
     }

@@ -155,6 +155,7 @@ fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
     fields.extend(policy.map(|policy| (Field::EscalationPolicy, policy)));
     let assignees = data.assignees.get().into_iter().flatten();
     let assignees = assignees.filter_map(|assignee| assignee.get()?.id.clean());
+    let teams = data.teams.get().into_iter().flatten();
     Snapshot {
         record,
         fields,
@@ -163,7 +164,7 @@ fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
         url: data.html_url.clean(),
         key: data.incident_key.clean(),
         service: data.service.get().and_then(reference),
-        teams: Vec::new(),
+        teams: teams.filter_map(|team| reference(team.get()?)).collect(),
         created_at: time(&data.created_at),
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct Data<'a> {
     #[serde(borrow)]
     pub(super) assignees: List<Object<Reference<'a>>>,
     #[serde(borrow)]
+    pub(super) teams: List<Object<Reference<'a>>>,
+    #[serde(borrow)]
     pub(super) escalation_policy: Object<Reference<'a>>,
     #[serde(borrow)]
     pub(super) priority: Object<Reference<'a>>,
