@@ -95,7 +95,9 @@ pub fn letter(
         }),
         attempts: u64::from(job.failures) + 1,
     };
-    Ok(letter.message(format!("{}-dead", work.id()))?)
+    // A message that is sent again has another time in the stream: when it is refused in its turn,
+    // that is another letter.
+    Ok(letter.message(format!("{}-{}-dead", work.id(), work.stored_at.as_microsecond()))?)
 }
 
 /// The dead letter for a message that is no work at all.
