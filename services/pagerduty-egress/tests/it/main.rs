@@ -1,6 +1,10 @@
 //! The egress as built, against a real nats-server and the PagerDuty simulator.
 
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod notes;
 #[cfg(test)]
 mod stage;

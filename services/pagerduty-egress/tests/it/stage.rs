@@ -1,6 +1,6 @@
 //! One nats-server, one PagerDuty simulator and one egress, with an integration configured.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use futures_util::StreamExt as _;
 use secrecy::SecretString;
@@ -46,7 +46,7 @@ pub(crate) struct Stage {
     pub(crate) pagerduty: Simulator,
     monitor: u16,
     ops: u16,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A receipt as it lies in the stream.
@@ -89,23 +89,9 @@ impl Stage {
         let nats = Nats::start(&server, options).unwrap();
         let bus = Bus::connect(&nats.url(), "test").await.unwrap();
         eventually("the streams are there", async || bus.ensure_topology().await.is_ok()).await;
-        let env = [
-            ("NATS_URL", nats.url()),
-            ("TANDEM_OPS_ADDR", format!("127.0.0.1:{ops}")),
-            ("TANDEM_MASTER_KEY", "ab".repeat(32)),
-            ("TANDEM_REQUEST_TIMEOUT", REQUEST_TIMEOUT.as_secs_f64().to_string()),
-            ("TANDEM_LOG", "info,tandem_pagerduty_egress=debug".to_owned()),
-        ];
-        let egress = Service::prepare(ServiceOptions {
-            name: "egress".to_owned(),
-            program: env!("CARGO_BIN_EXE_tandem-pagerduty-egress").into(),
-            env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-            log: dir.path().join("egress.log"),
-            ready_url: Some(format!("http://127.0.0.1:{ops}/readyz")),
-            ..ServiceOptions::default()
-        });
+        let egress = copy(&nats, "egress", dir.path(), ops);
         let pagerduty = Simulator::start(Options::default()).await.unwrap();
-        Self { egress, nats, bus, pagerduty, monitor, ops, _dir: dir }
+        Self { egress, nats, bus, pagerduty, monitor, ops, dir }
     }
 
     pub(crate) async fn configure(&self, snapshot: Snapshot) {
@@ -193,10 +179,18 @@ impl Stage {
 
     /// The value of a metric, summed over the series whose labels contain `label`.
     pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
-        let url = format!("http://127.0.0.1:{}/metrics", self.ops);
-        let metrics = http::get(&url).unwrap().body;
-        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        metric(self.ops, name, label)
+    }
+
+    /// Other copies of the service, running and ready.
+    pub(crate) fn copies(&self, count: usize) -> Vec<Copy> {
+        let start = |n: usize| {
+            let ops = ports::free().unwrap();
+            let mut service = copy(&self.nats, &format!("copy{n}"), self.dir.path(), ops);
+            service.resume().unwrap();
+            Copy { service, ops }
+        };
+        (1..=count).map(start).collect()
     }
 
     /// Method and path of each call so far.
@@ -228,6 +222,46 @@ impl Stage {
         let incident = self.pagerduty.act(action).unwrap();
         incident["id"].as_str().unwrap().parse().unwrap()
     }
+}
+
+/// A copy of the service, not started yet.
+fn copy(nats: &Nats, name: &str, dir: &Path, ops: u16) -> Service {
+    let env = [
+        ("NATS_URL", nats.url()),
+        ("TANDEM_OPS_ADDR", format!("127.0.0.1:{ops}")),
+        ("TANDEM_MASTER_KEY", "ab".repeat(32)),
+        ("TANDEM_REQUEST_TIMEOUT", REQUEST_TIMEOUT.as_secs_f64().to_string()),
+        ("TANDEM_LOG", "info,tandem_pagerduty_egress=debug".to_owned()),
+    ];
+    Service::prepare(ServiceOptions {
+        name: name.to_owned(),
+        program: env!("CARGO_BIN_EXE_tandem-pagerduty-egress").into(),
+        env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        log: dir.join(format!("{name}.log")),
+        ready_url: Some(format!("http://127.0.0.1:{ops}/readyz")),
+        ..ServiceOptions::default()
+    })
+}
+
+/// One of several copies of the service.
+pub(crate) struct Copy {
+    pub(crate) service: Service,
+    ops: u16,
+}
+
+impl Copy {
+    /// Whether it is the one that acts.
+    pub(crate) fn acts(&self) -> bool {
+        metric(self.ops, "tandem_acting_integrations", "") > 0.5
+    }
+}
+
+/// The value of a metric, summed over the series whose labels contain `label`.
+fn metric(ops: u16, name: &str, label: &str) -> f64 {
+    let Ok(answer) = http::get(&format!("http://127.0.0.1:{ops}/metrics")) else { return 0.0 };
+    let metrics = answer.body;
+    let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
 pub(crate) fn connector() -> Connector {
