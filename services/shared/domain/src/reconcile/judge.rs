@@ -194,13 +194,13 @@ impl Draft<'_> {
         let reserved = rule.belongs_to(Side::Platform) || self.is_reserved(field, Some(link));
         match ours {
             _ if taken.is_none() => Outcome::Ours(Rule::NoPartner),
-            _ if reserved => Outcome::Ours(Rule::Enforced),
-            Some(_) | None if !config.reads(field) => Outcome::Ours(Rule::DirectionForbids),
             _ if self.is_frozen(link, field) => Outcome::Ours(Rule::Frozen),
+            _ if seen.is_some_and(|seen| flaps(&seen.turns)) => Outcome::Dispute(Reason::Flapping),
+            _ if reserved => Outcome::Ours(Rule::Enforced),
+            _ if !config.reads(field) => Outcome::Ours(Rule::DirectionForbids),
             _ if decided.is_some_and(|decided| written.hi <= decided) => {
                 Outcome::Ours(Rule::Settled)
             }
-            _ if seen.is_some_and(|seen| flaps(&seen.turns)) => Outcome::Dispute(Reason::Flapping),
             Some(ours)
                 if !rule.belongs_to(Side::External) && moved(&verdict, ours, field, written) =>
             {

@@ -29,7 +29,7 @@ impl Draft<'_> {
             track.foreign = Some(note.id.clone());
             return;
         }
-        let text = if note.trimmed { format!("{} […]", note.text) } else { note.text.clone() };
+        let text = if note.trimmed { self.pointed(link, &note.text) } else { note.text.clone() };
         let id = self.mint.id();
         let others = |other: &&Link| {
             let config = self.configs.get(&other.integration);
@@ -46,6 +46,14 @@ impl Draft<'_> {
         }));
         self.add_note(NewNote { id, text, author, at });
         self.issue_notes();
+    }
+
+    /// A note that was cut to fit its message, with where the whole of it is.
+    fn pointed(&self, link: LinkId, text: &str) -> String {
+        match self.link(link).and_then(|link| link.url.as_deref()) {
+            Some(url) => format!("{text} […]\n(cut on its way; the whole note is at {url})"),
+            None => format!("{text} […]"),
+        }
     }
 }
 
