@@ -1,30 +1,31 @@
 //! Take → load → decide → commit → settle: the shape every service repeats.
 //!
 //! A batch is what is ready, never waiting for more, in one transaction. When a batch fails it is
-//! repeated one event at a time, so that only the poisoned one is set aside.
+//! halved until only the poisoned event is set aside; an incident that somebody else holds for long
+//! makes only its own events wait.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use tandem_bus::{Bus, consume::Taken, dead_letter::DeadLetter, subjects, topology};
-use tandem_domain::{
-    event::Event,
-    id::{Connector, IntegrationId},
-};
+use tandem_domain::{event::Event, id::IntegrationId};
 use tandem_runtime::{Stop, process::chain, trace};
-use tandem_store::{Store, StoreError, inbox};
+use tandem_store::{Store, StoreError};
 use tokio::sync::Notify;
-use tracing::Instrument;
 
 use crate::{
-    batch::{self, Item, Written},
-    buried, commit, load,
+    batch::{Item, Written},
+    buried,
+    load::Patience,
+    transact,
 };
 
 /// The most events one transaction takes.
 const BATCH_MAX: usize = 256;
 /// How long to wait before asking for events again when nothing works.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long an event waits at first that has to, and at most.
+const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Applies events until it is time to stop.
 #[derive(Debug)]
@@ -109,29 +110,37 @@ impl Applier {
         if work.is_empty() {
             return;
         }
-        match self.apply_patiently(&work, stop).await {
-            Ok(()) => {}
-            Err(error) if work.len() == 1 => self.give_up(&work, &error).await,
-            Err(error) => {
-                tracing::warn!(
-                    error = chain(&error),
-                    events = work.len(),
-                    "a batch failed; one by one"
-                );
-                for one in work.chunks(1) {
-                    if let Err(error) = self.apply_patiently(one, stop).await {
-                        self.give_up(one, &error).await;
-                    }
-                }
+        // What fails is halved until what is to blame stands alone: the rest goes on.
+        let mut parts = vec![&*work];
+        while let Some(part) = parts.pop() {
+            let Err(error) = self.apply_patiently(part, stop).await else { continue };
+            if part.len() == 1 {
+                self.give_up(part, &error).await;
+                continue;
             }
+            tracing::warn!(error = chain(&error), events = part.len(), "a batch failed; halving");
+            let (first, second) = part.split_at(part.len() / 2);
+            parts.extend([second, first]);
         }
     }
 
     /// Applies a batch; while Postgres is away, waits for it.
     async fn apply_patiently(&self, work: &[Work], stop: &Stop) -> Result<(), StoreError> {
+        let items: Vec<&Item> = work.iter().map(|one| &one.item).collect();
+        let mut patience = Patience::Wait;
         loop {
-            match self.apply(work).await {
-                Err(error) if !error.is_poison() => {
+            match transact::apply(&self.store, &items, patience).await {
+                Ok(written) => {
+                    self.settle(work, &written).await;
+                    return Ok(());
+                }
+                Err(StoreError::Raced) => {}
+                // Somebody holds an incident for long: its events wait, the others go on.
+                Err(error) if error.is_held() && patience == Patience::Wait => {
+                    patience = Patience::Pass;
+                }
+                Err(error) if error.is_poison() => return Err(error),
+                Err(error) => {
                     metrics::counter!("tandem_apply_waits_total").increment(1);
                     tracing::warn!(error = chain(&error), "waiting for postgres");
                     for one in work {
@@ -143,48 +152,28 @@ impl Applier {
                         () = stop.asked() => return Ok(()),
                     }
                 }
-                Err(error) => return Err(error),
-                Ok(written) => {
-                    self.committed.notify_one();
-                    for (to, reply) in &written.replies {
-                        if let Ok(body) = serde_json::to_vec(reply) {
-                            self.bus.tell(to.clone(), body.into()).await;
-                        }
-                    }
-                    for one in work {
-                        one.taken.ack().await;
-                    }
-                    metrics::counter!("tandem_events_total").increment(work.len() as u64);
-                    return Ok(());
-                }
             }
         }
     }
 
-    async fn apply(&self, work: &[Work]) -> Result<Written, StoreError> {
-        let mut transaction = self.store.begin().await?;
-        let arrivals: Vec<_> = work.iter().map(|one| arrival(&one.item)).collect();
-        let mut fresh: BTreeSet<(String, String)> =
-            inbox::admit(&mut transaction, &arrivals).await?.into_iter().collect();
-        // Of a delivery that is in the batch twice, the first one counts.
-        let items: Vec<&Item> = work
-            .iter()
-            .map(|one| &one.item)
-            .filter(|item| fresh.remove(&(item.event.source(), item.event.delivery())))
-            .collect();
-        metrics::counter!("tandem_duplicates_total").increment((work.len() - items.len()) as u64);
-        let loaded = load::load(&mut transaction, &items).await?;
-        let connectors: Vec<(IntegrationId, Connector)> = loaded
-            .integrations
-            .iter()
-            .map(|integration| (integration.id, integration.connector.clone()))
-            .collect();
-        let written = batch::work(&items, loaded);
-        let connector_of = |id| connectors.iter().find(|(of, _)| *of == id).map(|(_, c)| c.clone());
-        let writing = commit::write(&mut transaction, &written, connector_of);
-        writing.instrument(tracing::debug_span!("commit", events = items.len())).await?;
-        Store::commit(transaction).await?;
-        Ok(written)
+    /// What was committed is answered and acknowledged; what has to wait comes again later.
+    async fn settle(&self, work: &[Work], written: &Written) {
+        self.committed.notify_one();
+        for (to, reply) in &written.replies {
+            if let Ok(body) = serde_json::to_vec(reply) {
+                self.bus.tell(to.clone(), body.into()).await;
+            }
+        }
+        for one in work {
+            if written.postponed.contains(&one.item.sequence) {
+                one.taken.later(delay(one.taken.deliveries)).await;
+            } else {
+                one.taken.ack().await;
+            }
+        }
+        let postponed = written.postponed.len() as u64;
+        metrics::counter!("tandem_postponed_total").increment(postponed);
+        metrics::counter!("tandem_events_total").increment(work.len() as u64 - postponed);
     }
 
     /// Sets one event aside, with the reason.
@@ -238,6 +227,12 @@ impl Work {
     }
 }
 
+/// How long an event waits that has to, by how often it came already.
+fn delay(deliveries: u64) -> Duration {
+    let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    (DELAY.0 * 2_u32.pow(doublings)).min(DELAY.1)
+}
+
 /// Whether an event came on a subject it may come on: who may publish there was decided by it.
 fn is_on(subject: &str, event: &Event) -> bool {
     let integration = |id: IntegrationId| subject.split('.').nth(3) == Some(&id.to_string());
@@ -245,20 +240,5 @@ fn is_on(subject: &str, event: &Event) -> bool {
         Event::Observation(observation) => integration(observation.integration),
         Event::Receipt(receipt) => integration(receipt.integration),
         Event::Edit(edit) => subject == subjects::edited(&edit.org, edit.incident),
-    }
-}
-
-fn arrival(item: &Item) -> inbox::Arrival {
-    let kind = match item.event {
-        Event::Observation(_) => "observation",
-        Event::Receipt(_) => "receipt",
-        Event::Edit(_) => "edit",
-    };
-    inbox::Arrival {
-        source: item.event.source(),
-        delivery: item.event.delivery(),
-        event: item.event.identity(),
-        kind,
-        at: item.at,
     }
 }

@@ -5,17 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_domain::{
+    clock::Offset,
+    conflict::Conflict,
     decision::Decision,
-    event::{Change, Event, Reply},
+    event::{Change, Event, Outcome, Reply},
     feed::PublicEvent,
-    id::{IncidentId, IntegrationId, LinkId},
+    id::{ConflictId, IncidentId, IntegrationId, LinkId, NoteId},
     integration::Integration,
     link::link_of_key,
     outbound::{Act, Desired},
     reconcile::{
-        Configs, Effect, Input, NewNote, State, Step, TimelineEntry, incident_of, reconcile,
+        Configs, Effect, Input, NewNote, State, Step, TimelineEntry, Write, incident_of, reconcile,
     },
 };
+
+use crate::{index::Index, measure};
 
 /// An event of the batch.
 #[derive(Debug)]
@@ -32,6 +36,12 @@ pub(crate) struct Item {
 pub(crate) struct Loaded {
     pub(crate) states: BTreeMap<IncidentId, State>,
     pub(crate) integrations: Vec<Integration>,
+    /// How far the integrations' clocks are from ours, as stored.
+    pub(crate) clocks: BTreeMap<IntegrationId, Offset>,
+    /// Where records are being created.
+    pub(crate) creating: BTreeSet<IntegrationId>,
+    /// Events, by their place in the stream, whose incident somebody else has in hand.
+    pub(crate) busy: BTreeSet<u64>,
 }
 
 /// Something that follows from an event, with the trace it belongs to.
@@ -45,19 +55,31 @@ pub(crate) struct Traced<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) states: BTreeMap<IncidentId, State>,
+    index: Index,
     pub(crate) changed: BTreeSet<IncidentId>,
-    pub(crate) effects: Vec<(String, String, String)>,
+    /// What became of each event, by its place in the stream.
+    pub(crate) effects: BTreeMap<u64, String>,
+    /// Events, by their place in the stream, that have to wait.
+    pub(crate) postponed: BTreeSet<u64>,
     pub(crate) decisions: Vec<Decision>,
+    pub(crate) conflicts: BTreeMap<ConflictId, Conflict>,
+    pub(crate) writes: Vec<(IncidentId, Write)>,
     pub(crate) notes: Vec<(IncidentId, NewNote)>,
+    /// Notes that the external side refused.
+    pub(crate) refused: Vec<(LinkId, NoteId)>,
     pub(crate) timeline: Vec<(IncidentId, TimelineEntry)>,
     pub(crate) desired: Vec<Traced<Desired>>,
     pub(crate) acts: Vec<Traced<Act>>,
     pub(crate) feed: Vec<Traced<PublicEvent>>,
     pub(crate) replies: Vec<(String, Reply)>,
+    /// Clocks that were measured noticeably better than what is stored.
+    pub(crate) clocks: Vec<(IntegrationId, Offset)>,
 }
 
 /// Applies the events in order.
-pub(crate) fn work(items: &[&Item], loaded: Loaded) -> Written {
+pub(crate) fn work(items: &[&Item], mut loaded: Loaded, now: jiff::Timestamp) -> Written {
+    let events = || items.iter().map(|item| &item.event);
+    let clocks = measure::clocks(events(), &mut loaded.integrations, &loaded.clocks, now);
     let mut by_org: BTreeMap<String, Configs> = BTreeMap::new();
     let mut org_of: BTreeMap<IntegrationId, String> = BTreeMap::new();
     for integration in loaded.integrations {
@@ -66,71 +88,89 @@ pub(crate) fn work(items: &[&Item], loaded: Loaded) -> Written {
         by_org.entry(org).or_default().insert(integration.id, integration);
     }
     let none = Configs::new();
-    let mut written = Written { states: loaded.states, ..Written::default() };
+    let index = Index::of(loaded.states.values());
+    let states = loaded.states;
+    let mut written =
+        Written { states, index, clocks, postponed: loaded.busy, ..Written::default() };
     for item in items {
+        if written.postponed.contains(&item.sequence) {
+            continue;
+        }
         let org = match &item.event {
-            Event::Observation(observation) => org_of.get(&observation.integration).cloned(),
-            Event::Receipt(receipt) => org_of.get(&receipt.integration).cloned(),
-            Event::Edit(edit) => Some(edit.org.to_string()),
+            Event::Observation(observation) => org_of.get(&observation.integration),
+            Event::Receipt(receipt) => org_of.get(&receipt.integration),
+            Event::Edit(edit) => Some(&edit.org.to_string()),
         };
-        let configs = org.and_then(|org| by_org.get(&org)).unwrap_or(&none);
-        let (event, sequence, at) = (&item.event, item.sequence, item.at);
-        let input = Input { event, sequence, at, elsewhere: false };
-        let about = written.about(input);
-        let state = about.and_then(|id| written.states.get(&id).cloned());
-        let step = reconcile(state, input, configs);
-        written.take(item, step);
+        let configs = org.and_then(|org| by_org.get(org)).unwrap_or(&none);
+        written.apply(item, configs, &loaded.creating);
     }
     written
 }
 
 impl Written {
+    fn apply(&mut self, item: &Item, configs: &Configs, creating: &BTreeSet<IntegrationId>) {
+        let (event, sequence, at) = (&item.event, item.sequence, item.at);
+        let input = Input { event, sequence, at, elsewhere: self.elsewhere(event) };
+        let about = self.about(event);
+        if about.is_none() && may_be_of(event, creating) {
+            self.postponed.insert(sequence);
+            return;
+        }
+        let id = about.unwrap_or_else(|| incident_of(input));
+        let state = self.states.get(&id).cloned();
+        let step = reconcile(state, input, configs);
+        self.take(item, step);
+    }
+
     /// The incident an event is about, among those loaded and those the batch has made.
-    fn about(&self, input: Input<'_>) -> Option<IncidentId> {
-        match input.event {
+    fn about(&self, event: &Event) -> Option<IncidentId> {
+        match event {
             Event::Edit(edit) => Some(edit.incident),
-            Event::Receipt(receipt) => self.of_link(receipt.link),
+            Event::Receipt(receipt) => self.index.of_link(receipt.link),
             Event::Observation(observation) => {
                 let record = observation.record.as_ref()?;
-                let linked = self.states.values().find(|state| {
-                    state.links.iter().any(|link| {
-                        link.integration == observation.integration
-                            && link.record.as_ref() == Some(record)
-                    })
-                });
-                let key =
-                    observation.snapshot.as_ref().and_then(|snapshot| snapshot.key.as_deref());
-                let keyed = || key.and_then(link_of_key).and_then(|link| self.of_link(link));
-                linked
-                    .map(|state| state.incident.id)
+                let snapshot = observation.snapshot.as_ref();
+                let key = snapshot.and_then(|snapshot| snapshot.key.as_deref());
+                let keyed = || self.index.of_link(key.and_then(link_of_key)?);
+                self.index
+                    .attached(observation.integration, record)
                     .or_else(keyed)
-                    .or_else(|| Some(incident_of(input)))
+                    .or_else(|| self.index.detached(observation.integration, record))
             }
         }
     }
 
-    fn of_link(&self, link: LinkId) -> Option<IncidentId> {
-        let has = |state: &&State| state.links.iter().any(|other| other.id == link);
-        self.states.values().find(has).map(|state| state.incident.id)
+    /// Whether the record that an event names is joined to another incident than its own.
+    fn elsewhere(&self, event: &Event) -> bool {
+        let Event::Edit(edit) = event else { return false };
+        let Change::Link { integration, record } = &edit.change else { return false };
+        self.index.attached(*integration, record).is_some_and(|other| other != edit.incident)
     }
 
     fn take(&mut self, item: &Item, step: Step) {
-        let effect = match step.effect {
+        let effect = match &step.effect {
             Effect::Applied => "applied".to_owned(),
             Effect::Refused => "refused".to_owned(),
             Effect::Ignored(reason) => format!("ignored: {reason}"),
         };
-        self.effects.push((item.event.source(), item.event.delivery(), effect));
+        self.effects.insert(item.sequence, effect);
         if let (Some(to), Some(reply)) = (&item.reply_to, step.reply) {
             self.replies.push((to.clone(), reply));
         }
-        let (Some(state), Effect::Applied) = (step.state, step.effect) else { return };
+        // A refusal can have been decided, too.
+        let decided = step.effect == Effect::Applied || !step.decisions.is_empty();
+        let Some(state) = step.state.filter(|_| decided) else { return };
         let id = state.incident.id;
         let traced = || item.traceparent.clone();
         self.changed.insert(id);
+        self.index.see(&state);
         self.states.insert(id, state);
         self.decisions.extend(step.decisions);
+        let conflicts = step.conflicts.into_iter().map(|conflict| (conflict.id, conflict));
+        self.conflicts.extend(conflicts);
+        self.writes.extend(step.writes.into_iter().map(|write| (id, write)));
         self.notes.extend(step.notes.into_iter().map(|note| (id, note)));
+        self.refused.extend(refused_note(&item.event));
         self.timeline.extend(step.timeline.into_iter().map(|entry| (id, entry)));
         self.desired.extend(with(step.desired, traced));
         self.acts.extend(with(step.acts, traced));
@@ -138,21 +178,26 @@ impl Written {
     }
 }
 
+/// Whether an event of an unknown record may be about one that is just being created: it shows no
+/// state, so nothing tells. To begin an incident with it would make two of one.
+fn may_be_of(event: &Event, creating: &BTreeSet<IntegrationId>) -> bool {
+    let Event::Observation(observation) = event else { return false };
+    observation.record.is_some()
+        && observation.snapshot.is_none()
+        && creating.contains(&observation.integration)
+}
+
+/// The note that a receipt says was refused: such a receipt's id begins with the act's.
+fn refused_note(event: &Event) -> Option<(LinkId, NoteId)> {
+    let Event::Receipt(receipt) = event else { return None };
+    let Outcome::Refused { version: None, .. } = &receipt.outcome else { return None };
+    let act = receipt.id.split('-').next()?;
+    Some((receipt.link, act.parse().ok()?))
+}
+
 fn with<T>(
     values: Vec<T>,
     traceparent: impl Fn() -> Option<String>,
 ) -> impl Iterator<Item = Traced<T>> {
     values.into_iter().map(move |value| Traced { value, traceparent: traceparent() })
-}
-
-/// Whether an event needs to know which notes are where.
-pub(crate) fn about_notes(event: &Event) -> bool {
-    match event {
-        Event::Observation(observation) => {
-            // A record that becomes known releases the notes that waited for it.
-            observation.note.is_some() || observation.snapshot.is_some()
-        }
-        Event::Receipt(_) => true,
-        Event::Edit(edit) => matches!(edit.change, Change::Note { .. }),
-    }
 }

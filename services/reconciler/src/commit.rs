@@ -6,7 +6,8 @@ use tandem_domain::{
     reconcile::State,
 };
 use tandem_store::{
-    PgConnection, StoreError, decisions, desired, inbox, incidents, links, notes, outbox, timeline,
+    PgConnection, StoreError, conflicts, decisions, desired, incidents, links, notes, outbox,
+    timeline, writes,
 };
 
 use crate::batch::Written;
@@ -17,13 +18,6 @@ pub(crate) async fn write(
     written: &Written,
     connector_of: impl Fn(IntegrationId) -> Option<Connector>,
 ) -> Result<(), StoreError> {
-    let effects: Vec<_> = written
-        .effects
-        .iter()
-        .cloned()
-        .map(|(source, delivery, effect)| inbox::Effect { source, delivery, effect })
-        .collect();
-    inbox::record(conn, &effects).await?;
     if written.changed.is_empty() {
         return Ok(());
     }
@@ -41,10 +35,32 @@ pub(crate) async fn write(
     if !rows.is_empty() {
         notes::write_tracks(conn, &rows).await?;
     }
-    let rows: Vec<_> = written.timeline.iter().map(|(id, entry)| (*id, entry)).collect();
-    timeline::add(conn, &rows).await?;
-    decisions::add(conn, &written.decisions.iter().collect::<Vec<_>>()).await?;
+    if !written.refused.is_empty() {
+        notes::refuse(conn, &written.refused).await?;
+    }
+    write_account(conn, written).await?;
     write_outbound(conn, written, connector_of).await
+}
+
+/// What explains afterwards how things came to be as they are.
+async fn write_account(conn: &mut PgConnection, written: &Written) -> Result<(), StoreError> {
+    let rows: Vec<_> = written.timeline.iter().map(|(id, entry)| (*id, entry)).collect();
+    if !rows.is_empty() {
+        timeline::add(conn, &rows).await?;
+    }
+    let rows: Vec<_> = written.decisions.iter().collect();
+    if !rows.is_empty() {
+        decisions::add(conn, &rows).await?;
+    }
+    let rows: Vec<_> = written.conflicts.values().collect();
+    if !rows.is_empty() {
+        conflicts::write(conn, &rows).await?;
+    }
+    let rows: Vec<_> = written.writes.iter().map(|(id, write)| (*id, write)).collect();
+    if !rows.is_empty() {
+        writes::add(conn, &rows).await?;
+    }
+    Ok(())
 }
 
 async fn write_outbound(

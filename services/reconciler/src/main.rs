@@ -9,6 +9,9 @@ use tandem_runtime::{Stop, ops, process};
 use tandem_store::Store;
 use tokio::sync::Notify;
 
+/// How long a batch waits for what another one has in hand before it goes on without.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let settings: Settings = match process::settings() {
         Ok(settings) => settings,
@@ -20,7 +23,8 @@ fn main() -> ExitCode {
 
 async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     let url = settings.database_url()?;
-    let store = Store::connect(url.expose_secret(), "tandem-reconciler", settings.connections)?;
+    let (url, name) = (url.expose_secret(), "tandem-reconciler");
+    let store = Store::connect_impatiently(url, name, settings.connections, LOCK_TIMEOUT)?;
     let bus = Bus::connect(&settings.common.nats_url, "tandem-reconciler").await?;
     stop.spawn_dropped("topology", bus.clone().keep_topology());
 

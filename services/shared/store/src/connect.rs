@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     PgPool, Postgres, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -21,14 +22,33 @@ impl Store {
     /// Prepares connections to `url`; the first one is made when it is needed, so a database that
     /// is away at start is waited for like one that goes away later.
     pub fn connect(url: &str, name: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(StoreError::doing("reading the database url"))?
-            .application_name(name);
+        Ok(Self::with(options(url, name)?, connections))
+    }
+
+    /// The same, with connections that wait only so long for a lock that somebody else holds:
+    /// [`StoreError::is_held`] then says so.
+    pub fn connect_impatiently(
+        url: &str,
+        name: &str,
+        connections: u32,
+        lock_timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let options = options(url, name)?;
+        let timeout = lock_timeout.as_millis().to_string();
+        Ok(Self::with(options.options([("lock_timeout", timeout)]), connections))
+    }
+
+    fn with(options: PgConnectOptions, connections: u32) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(3))
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Self { pool }
+    }
+
+    /// A connection outside of any transaction.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.pool.acquire().await.map_err(StoreError::doing("getting a connection"))
     }
 
     /// The pool itself.
@@ -67,6 +87,12 @@ impl Store {
         };
         if found < needed { Err(StoreError::OldSchema { found, needed }) } else { Ok(()) }
     }
+}
+
+fn options(url: &str, name: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url);
+    let options = options.map_err(StoreError::doing("reading the database url"))?;
+    Ok(options.application_name(name))
 }
 
 /// Applies the migrations that are missing. Copies may run this at once: one waits for the other.

@@ -40,6 +40,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another copy has just taken in the same event: trying again finds that it is known.
+    #[error("an event was taken in by another copy at the same time")]
+    Raced,
     /// A value could not be written as JSON.
     #[error("a value could not be written as JSON")]
     Json(#[source] serde_json::Error),
@@ -56,7 +59,7 @@ impl StoreError {
     pub fn is_poison(&self) -> bool {
         match self {
             Self::Inconsistent { .. } | Self::Json(_) => true,
-            Self::Migrate(_) | Self::OldSchema { .. } => false,
+            Self::Migrate(_) | Self::OldSchema { .. } | Self::Raced => false,
             // Data exceptions and violated constraints: classes 22 and 23 of PostgreSQL's error
             // codes.
             Self::Postgres { source: sqlx::Error::Database(error), .. } => {
@@ -68,6 +71,14 @@ impl StoreError {
                 sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }
             ),
         }
+    }
+
+    /// Whether somebody else has held what was to be locked for longer than is waited.
+    pub fn is_held(&self) -> bool {
+        let Self::Postgres { source: sqlx::Error::Database(error), .. } = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("55P03")
     }
 
     /// Whether a row that must be unique is there already.

@@ -14,7 +14,44 @@ use crate::{
 /// How the effect of an event that concerns no incident begins; the reason follows.
 const IGNORED: &str = "ignored: ";
 
-/// An event that has arrived.
+/// What an event is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Where its identity is unique.
+    pub source: String,
+    /// The delivery it came with.
+    pub delivery: String,
+    /// The event itself, over several deliveries.
+    pub event: String,
+}
+
+/// Those among the events that were taken in before, in this delivery or another: as they are
+/// known, and as they came then.
+pub async fn known(conn: &mut PgConnection, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
+    let column =
+        |of: fn(&Key) -> &String| -> Vec<String> { keys.iter().map(of).cloned().collect() };
+    sqlx::query_as!(
+        Key,
+        r#"
+        with asked as (
+            select * from unnest($1::text[], $2::text[], $3::text[]) as key (source, delivery, event)
+        )
+        select inbox.source as "source!", inbox.delivery as "delivery!", inbox.event as "event!"
+        from asked join inbox on inbox.source = asked.source and inbox.delivery = asked.delivery
+        union
+        select inbox.source as "source!", inbox.delivery as "delivery!", inbox.event as "event!"
+        from asked join inbox on inbox.source = asked.source and inbox.event = asked.event
+        "#,
+        &column(|key| &key.source),
+        &column(|key| &key.delivery),
+        &column(|key| &key.event)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("looking for events that are known"))
+}
+
+/// An event that is taken in.
 #[derive(Debug, Clone, Serialize)]
 pub struct Arrival {
     /// Where its identity is unique.
@@ -25,58 +62,28 @@ pub struct Arrival {
     pub event: String,
     /// What kind of event it is.
     pub kind: &'static str,
+    /// What became of it.
+    pub effect: String,
     /// When the stream had it.
     pub at: Timestamp,
 }
 
-/// Takes in the arrivals that were never seen; returns the (source, delivery) of those.
-pub async fn admit(
-    conn: &mut PgConnection,
-    arrivals: &[Arrival],
-) -> Result<Vec<(String, String)>, StoreError> {
-    let rows = sqlx::query!(
+/// Takes in events; fails with [`StoreError::Raced`] where somebody else just took in one of them.
+pub async fn add(conn: &mut PgConnection, arrivals: &[Arrival]) -> Result<(), StoreError> {
+    let added = sqlx::query!(
         r#"
         insert into inbox (source, delivery, event, kind, effect, at)
-        select source, delivery, event, kind, 'taken', at
-        from jsonb_to_recordset($1)
-            as arrival (source text, delivery text, event text, kind text, at timestamptz)
+        select source, delivery, event, kind, effect, at
+        from jsonb_populate_recordset(null::inbox, $1)
+        order by source, delivery
         on conflict do nothing
-        returning source, delivery
         "#,
         batch(arrivals)?
     )
-    .fetch_all(conn)
-    .await
-    .map_err(StoreError::doing("taking in events"))?;
-    Ok(rows.into_iter().map(|row| (row.source, row.delivery)).collect())
-}
-
-/// What became of an event.
-#[derive(Debug, Clone, Serialize)]
-pub struct Effect {
-    /// Where its identity is unique.
-    pub source: String,
-    /// The delivery it came with.
-    pub delivery: String,
-    /// What became of it.
-    pub effect: String,
-}
-
-/// Records what became of events.
-pub async fn record(conn: &mut PgConnection, effects: &[Effect]) -> Result<(), StoreError> {
-    sqlx::query!(
-        r#"
-        update inbox
-        set effect = outcome.effect
-        from jsonb_to_recordset($1) as outcome (source text, delivery text, effect text)
-        where inbox.source = outcome.source and inbox.delivery = outcome.delivery
-        "#,
-        batch(effects)?
-    )
     .execute(conn)
     .await
-    .map_err(StoreError::doing("recording what became of events"))?;
-    Ok(())
+    .map_err(StoreError::doing("taking in events"))?;
+    if added.rows_affected() == arrivals.len() as u64 { Ok(()) } else { Err(StoreError::Raced) }
 }
 
 /// How many events of an integration were ignored for one reason.

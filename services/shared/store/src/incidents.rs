@@ -114,6 +114,45 @@ pub async fn lock(
     rows.into_iter().map(Row::incident).collect()
 }
 
+/// The same, leaving out those that somebody else has locked.
+pub async fn lock_free(
+    conn: &mut PgConnection,
+    ids: &[IncidentId],
+) -> Result<Vec<Incident>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
+        from incidents
+        where id = any($1)
+        order by id
+        for update skip locked
+        "#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("locking incidents"))?;
+    rows.into_iter().map(Row::incident).collect()
+}
+
+/// Those of the incidents that are there.
+pub async fn existing(
+    conn: &mut PgConnection,
+    ids: &[IncidentId],
+) -> Result<Vec<IncidentId>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let found = sqlx::query_scalar!("select id from incidents where id = any($1)", &ids)
+        .fetch_all(conn)
+        .await
+        .map_err(StoreError::doing("looking for incidents"))?;
+    Ok(found.into_iter().map(IncidentId::from_uuid).collect())
+}
+
 /// One incident of an organisation.
 pub async fn get(
     conn: &mut PgConnection,

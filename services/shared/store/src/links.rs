@@ -73,9 +73,9 @@ impl Row {
     }
 }
 
-/// Holds a record for this transaction, whether it is linked yet or not, so that two copies cannot
-/// both find it unlinked. Keys are taken in the order given: give them sorted.
-pub async fn hold_records(conn: &mut PgConnection, keys: &[String]) -> Result<(), StoreError> {
+/// Holds records or incidents for this transaction, whether they are there yet or not, so that two
+/// copies cannot both find one missing. Keys are taken in the order given: give them sorted.
+pub async fn hold(conn: &mut PgConnection, keys: &[String]) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         select pg_advisory_xact_lock(hashtextextended(key, 0))::text as held
@@ -87,6 +87,53 @@ pub async fn hold_records(conn: &mut PgConnection, keys: &[String]) -> Result<()
     .await
     .map_err(StoreError::doing("holding records"))?;
     Ok(())
+}
+
+/// The same, waiting for nobody; gives the keys that somebody else holds.
+pub async fn hold_free(
+    conn: &mut PgConnection,
+    keys: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select key as "key!", pg_try_advisory_xact_lock(hashtextextended(key, 0)) as "held!"
+        from unnest($1::text[]) as key
+        "#,
+        keys
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("holding records"))?;
+    Ok(rows.into_iter().filter(|row| !row.held).map(|row| row.key).collect())
+}
+
+/// Those of the integrations in which a record is being created right now.
+pub async fn creating(
+    conn: &mut PgConnection,
+    integrations: &[IntegrationId],
+) -> Result<Vec<IntegrationId>, StoreError> {
+    let integrations: Vec<Uuid> = integrations.iter().map(|id| id.uuid()).collect();
+    let found = sqlx::query_scalar!(
+        r#"
+        select asked.id as "id!"
+        from unnest($1::uuid[]) as asked (id)
+        where exists (
+            select
+            from links
+            where
+                integration = asked.id
+                and record is null
+                and published is not null
+                and not detached
+                and confirmed < version
+        )
+        "#,
+        &integrations
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("looking for records that are being created"))?;
+    Ok(found.into_iter().map(IntegrationId::from_uuid).collect())
 }
 
 /// A link by what it joins.

@@ -14,12 +14,16 @@ use crate::{
     rows::{Place, batch},
 };
 
-/// Which notes of the given incidents are where.
+/// Where those notes of the given incidents are whose way is not done yet, and those that are
+/// mentioned by their id here or over there.
 pub async fn tracks(
     conn: &mut PgConnection,
     incidents: &[IncidentId],
+    mentioned: &[NoteId],
+    foreign: &[String],
 ) -> Result<Vec<(IncidentId, NoteTrack)>, StoreError> {
     let incidents: Vec<Uuid> = incidents.iter().map(|id| id.uuid()).collect();
+    let mentioned: Vec<Uuid> = mentioned.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
         r#"
         select
@@ -27,10 +31,18 @@ pub async fn tracks(
             note_links.link, note_links.foreign_id, note_links.issued
         from notes
         join note_links on note_links.note = notes.id
-        where notes.incident = any($1)
+        where
+            notes.incident = any($1)
+            and (
+                note_links.foreign_id is null
+                or note_links.foreign_id = any($3)
+                or note_links.note = any($2)
+            )
         order by notes.id
         "#,
-        &incidents
+        &incidents,
+        &mentioned,
+        foreign
     )
     .fetch_all(conn)
     .await
@@ -99,7 +111,8 @@ struct TrackRow<'a> {
     issued: bool,
 }
 
-/// Writes where notes are, new and changed.
+/// Writes where notes are, new and changed. An act that is issued for the first time counts as sent
+/// on its way now.
 pub async fn write_tracks(
     conn: &mut PgConnection,
     tracks: &[&NoteTrack],
@@ -116,17 +129,51 @@ pub async fn write_tracks(
         tracks.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
     sqlx::query!(
         r#"
-        insert into note_links (note, link, foreign_id, issued)
-        select note, link, foreign_id, issued
+        insert into note_links (note, link, foreign_id, issued, issued_at, issues)
+        select
+            note, link, foreign_id, issued,
+            case when issued and foreign_id is null then now() end,
+            case when issued and foreign_id is null then 1 else 0 end
         from jsonb_populate_recordset(null::note_links, $1)
         on conflict (note, link) do update set
             foreign_id = excluded.foreign_id,
-            issued = excluded.issued
+            issued = excluded.issued,
+            issued_at = case
+                when excluded.issued and not note_links.issued then excluded.issued_at
+                else note_links.issued_at
+            end,
+            issues = case
+                when excluded.issued and not note_links.issued then excluded.issues
+                else note_links.issues
+            end
         "#,
         batch(&rows)?
     )
     .execute(conn)
     .await
     .map_err(StoreError::doing("writing where notes are"))?;
+    Ok(())
+}
+
+/// Remembers that the external side refused notes for good: they are not sent again.
+pub async fn refuse(
+    conn: &mut PgConnection,
+    refused: &[(LinkId, NoteId)],
+) -> Result<(), StoreError> {
+    let links: Vec<Uuid> = refused.iter().map(|(link, _)| link.uuid()).collect();
+    let notes: Vec<Uuid> = refused.iter().map(|(_, note)| note.uuid()).collect();
+    sqlx::query!(
+        r#"
+        update note_links
+        set issued_at = null
+        from unnest($1::uuid[], $2::uuid[]) as refused (link, note)
+        where note_links.link = refused.link and note_links.note = refused.note
+        "#,
+        &links,
+        &notes
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("remembering which notes were refused"))?;
     Ok(())
 }
