@@ -12,7 +12,7 @@ use crate::Running;
 const BODY: &str = r#"{"organization_id":"acme-corp","integration_type":"pagerduty","name":"Production PagerDuty","base_url":"https://api.pagerduty.com","credentials":{"token":"your_pagerduty_api_token"},"sync_direction":"bidirectional","enabled":true}"#;
 
 /// Status and body of a request with a JSON body.
-async fn call(
+pub(crate) async fn call(
     rest: SocketAddr,
     method: &'static str,
     path: &str,
