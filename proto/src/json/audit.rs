@@ -190,7 +190,7 @@ pub struct Verification {
     pub chains: i64,
     pub decisions: i64,
     pub seals: i64,
-    pub sealed_time: Option<String>,
+    pub last_seal: Option<String>,
     pub faults: Vec<AuditFault>,
 }
 
@@ -201,7 +201,7 @@ impl From<v1::VerifyAuditResponse> for Verification {
             chains: from.chains,
             decisions: from.decisions,
             seals: from.seals,
-            sealed_time: instant(from.sealed_time),
+            last_seal: known(from.last_seal),
             faults: from.faults.into_iter().map(Into::into).collect(),
         }
     }
@@ -212,16 +212,11 @@ impl From<v1::VerifyAuditResponse> for Verification {
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AuditFault {
     pub incident: Option<String>,
-    pub position: Option<i64>,
     pub problem: String,
 }
 
 impl From<v1::AuditFault> for AuditFault {
     fn from(from: v1::AuditFault) -> Self {
-        Self {
-            incident: known(from.incident),
-            position: number(from.position),
-            problem: from.problem,
-        }
+        Self { incident: known(from.incident), problem: from.problem }
     }
 }

@@ -225,11 +225,12 @@ impl From<v1::IgnoredEvents> for IgnoredEvents {
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct IgnoredEvent {
     pub event: String,
+    pub kind: String,
     pub time: Option<String>,
 }
 
 impl From<v1::IgnoredEvent> for IgnoredEvent {
     fn from(from: v1::IgnoredEvent) -> Self {
-        Self { event: from.event, time: instant(from.time) }
+        Self { event: from.event, kind: from.kind, time: instant(from.time) }
     }
 }

@@ -1,7 +1,12 @@
 //! The calls, one file per proto service, and what several of them need.
 
+pub mod audit;
+mod change;
+pub mod conflict;
 pub mod dead_letter;
 mod edit;
+mod explain;
+pub mod field_mapping;
 pub mod incident;
 pub mod integration;
 pub mod link;

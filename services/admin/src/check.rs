@@ -6,7 +6,7 @@ use tandem_domain::{
     id::{Connector, Handle, Org},
     integration::{Direction, Strategy},
 };
-use tandem_proto::v1;
+use tandem_proto::{v1, words::Word as _};
 
 const NAME_MAX: usize = 120;
 const URL_MAX: usize = 2048;
@@ -83,13 +83,9 @@ pub(crate) fn strategy(value: v1::ConflictStrategy) -> Checked<Strategy> {
     match value {
         v1::ConflictStrategy::LastWriteWins => Ok(Strategy::LastWriteWins),
         v1::ConflictStrategy::OwnershipPriority => Ok(Strategy::OwnershipPriority),
-        v1::ConflictStrategy::ManualReview => {
-            Err("manual-review is not available in this version: \
-             use last-write-wins or ownership-priority"
-                .to_owned())
-        }
+        v1::ConflictStrategy::ManualReview => Ok(Strategy::ManualReview),
         v1::ConflictStrategy::Unspecified => {
-            Err("must be last-write-wins or ownership-priority".to_owned())
+            Err(format!("must be one of {}", v1::ConflictStrategy::choices()))
         }
     }
 }
@@ -116,7 +112,7 @@ pub(crate) fn priority(priority: u32) -> Checked<u32> {
 }
 
 /// Empty means none.
-pub(crate) fn from_email(text: &str) -> Checked<Option<String>> {
+pub(crate) fn email(text: &str) -> Checked<Option<String>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -151,6 +147,25 @@ pub(crate) fn service(text: &str) -> Checked<String> {
         0 => Err("must be the service's id, such as P123ABC".to_owned()),
         1..=128 if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text.to_owned()),
         _ => Err("must be 1 to 128 printable ASCII characters".to_owned()),
+    }
+}
+
+/// The id of something in the external account other than a service, or its word for a value.
+pub(crate) fn external(text: &str) -> Checked<String> {
+    plain(text, "must be what the external account calls it")
+}
+
+/// A word of the platform for something that the external account keeps.
+pub(crate) fn platform(text: &str) -> Checked<String> {
+    plain(text, "must be the platform's word for it")
+}
+
+fn plain(text: &str, empty: &str) -> Checked<String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(empty.to_owned()),
+        1..=254 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("must be 1 to 254 characters without control characters".to_owned()),
     }
 }
 
@@ -208,17 +223,10 @@ mod tests {
 
     #[test]
     fn an_email_has_both_parts_and_no_line_break() {
-        assert_eq!(from_email(" a@b.test ").unwrap().as_deref(), Some("a@b.test"));
-        assert_eq!(from_email("").unwrap(), None);
+        assert_eq!(email(" a@b.test ").unwrap().as_deref(), Some("a@b.test"));
+        assert_eq!(email("").unwrap(), None);
         for bad in ["a", "@b", "a@", "a@b\r\nX: y"] {
-            assert!(from_email(bad).is_err(), "{bad:?}");
+            assert!(email(bad).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn what_is_not_built_yet_is_said_and_not_faked() {
-        assert!(
-            strategy(v1::ConflictStrategy::ManualReview).unwrap_err().contains("not available")
-        );
     }
 }

@@ -8,14 +8,13 @@ use tandem_domain::{
     clock::Offset,
     id::{Handle, IntegrationId},
     integration::Integration,
-    scope::Scope,
 };
 use tandem_proto::v1;
 
 use crate::{
     check,
     refusal::{Checks, Refusal},
-    slug,
+    scope, slug,
 };
 
 const RATE_LIMIT: u32 = 900;
@@ -75,8 +74,9 @@ pub(crate) fn creation(
     let strategy = checks.take("conflict_strategy", check::strategy(asked_strategy));
     let rate_limit = checks.take("rate_limit", check::rate_limit(rate_limit));
     let backoff_multiplier = checks.take("backoff_multiplier", check::backoff_multiplier(backoff));
-    let from_email = checks.take("from_email", check::from_email(&from.from_email));
+    let from_email = checks.take("from_email", check::email(&from.from_email));
     let secrets = secrets(&mut checks, from.credentials.unwrap_or_default());
+    let scope = scope::given(&mut checks, &from.scope.unwrap_or_default());
     let naming = if from.handle.is_empty() {
         Some(Naming::FromName(slug::of(&from.name)))
     } else {
@@ -101,8 +101,8 @@ pub(crate) fn creation(
             fields: tandem_connectors::default_fields(&connector)?,
             connector,
             services: Vec::new(),
-            scope: Scope::default(),
-            sync_escalations: false,
+            scope,
+            sync_escalations: from.sync_escalations,
             clock: Offset::default(),
             version: 1,
         };
@@ -127,6 +127,7 @@ pub(crate) fn change(
     let (direction, strategy) = (from.direction(), from.conflict_strategy());
     let credentials = from.credentials.unwrap_or_default();
     let mut taken = v1::Credentials::default();
+    let scope = from.scope.unwrap_or_default();
     for path in &paths {
         let field = path.as_str();
         match field {
@@ -148,8 +149,10 @@ pub(crate) fn change(
                 set(&mut to.backoff_multiplier, checks.take(field, factor));
             }
             "from_email" => {
-                set(&mut to.from_email, checks.take(field, check::from_email(&from.from_email)));
+                set(&mut to.from_email, checks.take(field, check::email(&from.from_email)));
             }
+            "sync_escalations" => to.sync_escalations = from.sync_escalations,
+            _ if scope::is_part(field) => scope::change(&mut to.scope, &scope, field),
             "credentials.token" => taken.token.clone_from(&credentials.token),
             "credentials.signing_secret" => {
                 taken.signing_secret.clone_from(&credentials.signing_secret);
@@ -162,6 +165,9 @@ pub(crate) fn change(
         }
     }
     let secrets = secrets(&mut checks, taken);
+    if to.scope != integration.scope {
+        scope::check(&mut checks, &to.scope);
+    }
     checks.finish()?;
     Ok((to, secrets))
 }

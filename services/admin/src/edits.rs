@@ -12,7 +12,7 @@ use tandem_bus::{
     subjects,
 };
 use tandem_domain::{
-    event::{Edit, Event, Refusal as Judgement, Reply},
+    event::{Change, Edit, Event, Refusal as Judgement, Reply},
     id::{EditId, Mint},
 };
 use tandem_runtime::{clock, trace};
@@ -66,7 +66,7 @@ impl Identity {
 
 /// Publishes an edit and waits for the reconciler's word, but not for long.
 pub(crate) async fn submit(admin: &Admin, edit: Edit) -> Result<Verdict, Refusal> {
-    let incident = edit.incident;
+    let (incident, about) = (edit.incident, about(&edit));
     let inbox = admin.bus.inbox();
     let mut answers = admin.listen(inbox.clone()).await?;
     let until = Instant::now() + PATIENCE;
@@ -93,21 +93,35 @@ pub(crate) async fn submit(admin: &Admin, edit: Edit) -> Result<Verdict, Refusal
     })?;
     match reply {
         Reply::Accepted { .. } => Ok(Verdict::Applied),
-        Reply::Refused { refusal, message } => Err(judged(refusal, message, &incident.to_string())),
+        Reply::Refused { refusal, message } => Err(judged(refusal, message, about)),
     }
 }
 
-fn judged(refusal: Judgement, message: String, incident: &str) -> Refusal {
+/// What an edit is about: what kind of thing, and which.
+type About = (&'static str, String);
+
+fn about(edit: &Edit) -> About {
+    match &edit.change {
+        Change::Resolve { conflict, .. } => ("open conflict", conflict.to_string()),
+        Change::Unlink { link } | Change::Resync { link, .. } => ("link", link.to_string()),
+        Change::Create { .. }
+        | Change::Update { .. }
+        | Change::Note { .. }
+        | Change::Link { .. } => ("incident", edit.incident.to_string()),
+    }
+}
+
+fn judged(refusal: Judgement, message: String, (noun, name): About) -> Refusal {
     match refusal {
-        Judgement::Unknown => Refusal::unknown("incident", incident),
-        Judgement::Exists => {
-            Refusal::Exists { noun: "incident", name: incident.to_owned(), way_out: message }
-        }
-        Judgement::Stale => Refusal::Stale { noun: "incident", name: incident.to_owned() },
-        Judgement::Unfit | Judgement::ReadOnly => Refusal::invalid("incident", message),
-        Judgement::Taken => {
-            Refusal::Exists { noun: "link", name: incident.to_owned(), way_out: message }
-        }
+        Judgement::Unknown => Refusal::Unknown { noun, name },
+        Judgement::Exists => Refusal::Exists { noun, name, way_out: message },
+        Judgement::Stale => Refusal::Stale { noun, name },
+        Judgement::Unfit => match message.split_once(": ") {
+            Some((field, problem)) => Refusal::invalid(field, problem),
+            None => Refusal::invalid(noun, message),
+        },
+        Judgement::ReadOnly => Refusal::Precluded { kind: "READ_ONLY", name, message },
+        Judgement::Taken => Refusal::Precluded { kind: "LINKED", name, message },
     }
 }
 

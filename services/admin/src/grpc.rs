@@ -5,7 +5,9 @@ use std::{net::SocketAddr, time::Duration};
 use tandem_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
+        audit_service_server::AuditServiceServer, conflict_service_server::ConflictServiceServer,
         dead_letter_service_server::DeadLetterServiceServer,
+        field_mapping_service_server::FieldMappingServiceServer,
         incident_service_server::IncidentServiceServer,
         integration_service_server::IntegrationServiceServer,
         link_service_server::LinkServiceServer, ownership_service_server::OwnershipServiceServer,
@@ -50,6 +52,9 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
     health.set_serving::<LinkServiceServer<Admin>>().await;
     health.set_serving::<IncidentServiceServer<Admin>>().await;
     health.set_serving::<DeadLetterServiceServer<Admin>>().await;
+    health.set_serving::<FieldMappingServiceServer<Admin>>().await;
+    health.set_serving::<ConflictServiceServer<Admin>>().await;
+    health.set_serving::<AuditServiceServer<Admin>>().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
     let addr = listener.local_addr().unwrap_or(addr);
@@ -66,7 +71,10 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
         .add_service(OwnershipServiceServer::new(admin.clone()))
         .add_service(LinkServiceServer::new(admin.clone()))
         .add_service(IncidentServiceServer::new(admin.clone()))
-        .add_service(DeadLetterServiceServer::new(admin))
+        .add_service(DeadLetterServiceServer::new(admin.clone()))
+        .add_service(FieldMappingServiceServer::new(admin.clone()))
+        .add_service(ConflictServiceServer::new(admin.clone()))
+        .add_service(AuditServiceServer::new(admin))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             async move { asked.asked().await },

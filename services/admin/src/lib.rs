@@ -11,15 +11,19 @@
 //! the end of that file. A new service is also named in [`grpc`].
 
 pub mod api;
+pub mod caller;
 mod check;
 mod configuration;
+mod convergence;
 pub mod dead_letters;
 mod edits;
 pub mod grpc;
+mod mapping;
 mod page;
 pub mod publisher;
 pub mod refusal;
 pub mod rest;
+mod scope;
 pub mod settings;
 mod slug;
 mod status;

@@ -47,6 +47,16 @@ pub enum Refusal {
         /// What it is by now.
         state: &'static str,
     },
+    /// As things stand it cannot be done; the message says why, and what would help.
+    #[error("{message}")]
+    Precluded {
+        /// What kind of obstacle it is, for programs.
+        kind: &'static str,
+        /// What it was to be done to.
+        name: String,
+        /// Why not, in words for people.
+        message: String,
+    },
     /// Something that admin needs cannot be reached; the same request may work later.
     #[error("{what} is not available: try again")]
     Unavailable {
@@ -115,7 +125,8 @@ impl Refusal {
             | Self::Unknown { .. }
             | Self::Exists { .. }
             | Self::Stale { .. }
-            | Self::Settled { .. } => {}
+            | Self::Settled { .. }
+            | Self::Precluded { .. } => {}
         }
     }
 }
@@ -136,6 +147,11 @@ impl Checks {
                 None
             }
         }
+    }
+
+    /// Notes a violation.
+    pub(crate) fn refuse(&mut self, field: &str, problem: impl Into<String>) {
+        self.violations.push(Violation::new(field, problem));
     }
 
     /// Refuses if anything was noted.

@@ -3,8 +3,12 @@
 //! Nothing is decided here: a handler turns a body into the message of the gRPC call, makes the
 //! call in-process, and turns the answer or the refusal into JSON.
 
+mod asked;
+mod audit;
+mod conflicts;
 mod dead_letters;
 mod integrations;
+mod links;
 mod problem;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -41,6 +45,9 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .route("/api/v1/integrations", get(integrations::list).post(integrations::create))
         .route("/api/v1/integrations/{integration}", get(integrations::get))
         .merge(dead_letters::routes())
+        .merge(conflicts::routes())
+        .merge(links::routes())
+        .merge(audit::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")

@@ -36,6 +36,10 @@ impl From<Refusal> for Status {
                 );
                 Code::FailedPrecondition
             }
+            Refusal::Precluded { kind, name, message } => {
+                details.add_precondition_failure_violation(*kind, name, message);
+                Code::FailedPrecondition
+            }
             Refusal::Unavailable { .. } => Code::Unavailable,
             Refusal::Broken { .. } => Code::Internal,
         };

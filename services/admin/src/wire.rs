@@ -1,9 +1,12 @@
 //! How the domain's values look in the contract's messages.
 
+pub(crate) mod audit;
+pub(crate) mod conflict;
 pub(crate) mod dead_letter;
 
 use jiff::Timestamp;
 use tandem_domain::{
+    clock::Offset,
     field::Field,
     id::IncidentId,
     incident::{Incident, Side},
@@ -11,7 +14,11 @@ use tandem_domain::{
     scope::Scope,
 };
 use tandem_proto::{v1, words::Word as _};
-use tandem_store::{integrations::Stored, timeline::Line};
+use tandem_store::{
+    inbox::{Ignored, IgnoredEvent},
+    integrations::Stored,
+    timeline::Line,
+};
 
 /// An instant as protobuf has it.
 pub(crate) fn instant(at: Timestamp) -> prost_types::Timestamp {
@@ -48,6 +55,27 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         scope: Some(scope(&from.scope)),
         sync_escalations: from.sync_escalations,
         clock_difference: None,
+    }
+}
+
+/// How far one clock is from another.
+pub(crate) fn clock_difference(from: Offset) -> v1::ClockDifference {
+    let measure_time = from.at.map(instant);
+    v1::ClockDifference { least_us: from.lo, most_us: from.hi, measure_time }
+}
+
+/// What was left out for one reason.
+pub(crate) fn ignored(from: Ignored, examples: Vec<IgnoredEvent>) -> v1::IgnoredEvents {
+    let example = |from: IgnoredEvent| v1::IgnoredEvent {
+        event: from.event,
+        kind: from.kind,
+        time: Some(instant(from.at)),
+    };
+    v1::IgnoredEvents {
+        reason: from.reason,
+        count: number(from.count),
+        last_time: Some(instant(from.last_at)),
+        examples: examples.into_iter().map(example).collect(),
     }
 }
 
@@ -122,7 +150,8 @@ pub(crate) fn number(from: u64) -> i64 {
     i64::try_from(from).unwrap_or(i64::MAX)
 }
 
-fn direction(from: Direction) -> v1::Direction {
+/// A direction.
+pub(crate) fn direction(from: Direction) -> v1::Direction {
     match from {
         Direction::Inbound => v1::Direction::Inbound,
         Direction::Outbound => v1::Direction::Outbound,

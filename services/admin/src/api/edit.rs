@@ -6,33 +6,33 @@ use std::collections::BTreeMap;
 use prost_types::FieldMask;
 use tandem_domain::{
     event::{Change, Edit},
-    field::{Field, TEXT_MAX, Value},
+    field::{Field, LabelName, TEXT_MAX, Value},
     id::{IncidentId, Org},
-    incident::{Actor, Side},
 };
 use tandem_proto::{v1, words::Word as _};
 
 use super::{incident::read, incident_id, org};
 use crate::{
-    Admin, check,
+    Admin,
+    caller::Caller,
+    check,
     edits::{self, Identity, Verdict},
     refusal::{Checks, Refusal},
 };
 
 const LABELS_MAX: usize = 64;
-const LABEL_KEY_MAX: usize = 63;
-const LABEL_VALUE_MAX: usize = 255;
 
 /// Opens an incident.
 pub(super) async fn create(
     admin: &Admin,
+    caller: &Caller,
     request: v1::CreateIncidentRequest,
 ) -> Result<v1::CreateIncidentResponse, Refusal> {
     let mut identity = Identity::of(&request.request_id)?;
     let asked = request.incident.unwrap_or_default();
     let id: IncidentId = identity.mint.id();
     let (org, change) = creation(&asked)?;
-    let verdict = edits::submit(admin, edited(&identity, org.clone(), id, change)).await?;
+    let verdict = edits::submit(admin, edited(&identity, caller, org.clone(), id, change)).await?;
     // A pending one may have been judged by now, above all when this call repeats another one.
     match (verdict, read(admin, &org, id).await) {
         (_, Ok(incident)) => {
@@ -49,6 +49,7 @@ pub(super) async fn create(
 /// Changes what the mask names.
 pub(super) async fn update(
     admin: &Admin,
+    caller: &Caller,
     request: v1::UpdateIncidentRequest,
 ) -> Result<v1::UpdateIncidentResponse, Refusal> {
     let identity = Identity::of(&request.request_id)?;
@@ -56,13 +57,14 @@ pub(super) async fn update(
     let fields = changed(&request.changes.unwrap_or_default(), request.update_mask)?;
     let revision = revision(&request.etag)?;
     let change = Change::Update { fields, revision };
-    let (incident, pending) = judge(admin, edited(&identity, org, id, change)).await?;
+    let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
     Ok(v1::UpdateIncidentResponse { incident: Some(incident), pending })
 }
 
 /// Adds a note.
 pub(super) async fn note(
     admin: &Admin,
+    caller: &Caller,
     request: v1::AddNoteRequest,
 ) -> Result<v1::AddNoteResponse, Refusal> {
     let mut identity = Identity::of(&request.request_id)?;
@@ -76,7 +78,7 @@ pub(super) async fn note(
         return Err(Refusal::invalid("text", problem));
     }
     let change = Change::Note { note: identity.mint.id(), text };
-    let (incident, pending) = judge(admin, edited(&identity, org, id, change)).await?;
+    let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
     Ok(v1::AddNoteResponse { incident: Some(incident), pending })
 }
 
@@ -88,8 +90,15 @@ async fn judge(admin: &Admin, edit: Edit) -> Result<(v1::Incident, bool), Refusa
     Ok((read(admin, &org, id).await?, verdict == Verdict::Pending))
 }
 
-fn edited(identity: &Identity, org: Org, incident: IncidentId, change: Change) -> Edit {
-    let author = Actor::unnamed(Side::Platform);
+/// The edit that a call comes to.
+pub(super) fn edited(
+    identity: &Identity,
+    caller: &Caller,
+    org: Org,
+    incident: IncidentId,
+    change: Change,
+) -> Edit {
+    let author = caller.actor();
     Edit { id: identity.id, org, incident, at: identity.at, author, change }
 }
 
@@ -131,7 +140,7 @@ fn changed(
     for path in &paths {
         let Some(field) = checks.take("update_mask", path.parse::<Field>()) else { continue };
         let value = value(changes, field);
-        checks.take(field.name(), fit(field, value.as_deref()));
+        checks.take(path, fit(field, value.as_deref()));
         fields.insert(field, value);
     }
     checks.finish()?;
@@ -153,6 +162,10 @@ fn value(from: &v1::Incident, field: Field) -> Value {
 }
 
 fn fit(field: Field, value: Option<&str>) -> Result<(), String> {
+    let in_label = |text: &str| matches!(field, Field::Label(_)) && text.contains(char::is_control);
+    if value.is_some_and(in_label) {
+        return Err("it must not hold control characters".to_owned());
+    }
     field.check(value).map_err(|unfit| unfit.problem)
 }
 
@@ -160,17 +173,13 @@ fn labels(asked: &v1::Incident) -> Result<(), String> {
     if asked.labels.len() > LABELS_MAX {
         return Err(format!("must not be more than {LABELS_MAX}"));
     }
-    for (key, value) in &asked.labels {
-        let shown: String = key.chars().take(LABEL_KEY_MAX).collect();
-        if key.is_empty() || key.chars().count() > LABEL_KEY_MAX {
-            return Err(format!("the key {shown:?} must be 1 to {LABEL_KEY_MAX} characters"));
-        }
-        if value.chars().count() > LABEL_VALUE_MAX {
-            return Err(format!("{shown:?} must not be longer than {LABEL_VALUE_MAX} characters"));
-        }
-        if key.chars().chain(value.chars()).any(char::is_control) {
-            return Err(format!("{shown:?} must not hold control characters"));
-        }
+    for (name, value) in &asked.labels {
+        let name: LabelName = name.parse().map_err(|_| {
+            let shown: String = name.chars().take(64).collect();
+            format!("{shown:?} must be 1 to 63 printable ASCII characters without spaces")
+        })?;
+        fit(Field::Label(name), Some(value))
+            .map_err(|problem| format!("{:?}: {problem}", name.as_str()))?;
     }
     Ok(())
 }
@@ -236,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn a_label_in_the_mask_is_set_or_removed() {
+        let changes = v1::Incident {
+            labels: [("team".to_owned(), "pay".to_owned())].into(),
+            ..Default::default()
+        };
+        let fields = changed(&changes, Some(mask(&["label.team", "label.region"]))).unwrap();
+        let named = |name: &str| name.parse::<Field>().unwrap();
+        let expected = BTreeMap::from([
+            (named("label.team"), Some("pay".to_owned())),
+            (named("label.region"), None),
+        ]);
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
     fn labels_have_bounds() {
         let with = |key: &str, value: &str| v1::Incident {
             labels: [(key.to_owned(), value.to_owned())].into(),
@@ -243,7 +267,7 @@ mod tests {
         };
         assert!(labels(&with("team", "pay")).is_ok());
         for (key, value) in
-            [("", "x"), ("k", "a\nb"), (&*"k".repeat(64), ""), ("k", &*"v".repeat(256))]
+            [("", "x"), ("k", "a\nb"), (&*"k".repeat(64), "x"), ("k", &*"v".repeat(257))]
         {
             assert!(labels(&with(key, value)).is_err(), "{key:?}={value:?}");
         }

@@ -20,7 +20,7 @@ use tandem_store::{
 use tonic::{Request, Response, Status};
 
 use super::{edit, incident_id, org, watch};
-use crate::{Admin, page, refusal::Refusal, wire};
+use crate::{Admin, caller::Caller, page, refusal::Refusal, wire};
 
 /// Answers one incident with its counterparts.
 pub(super) async fn read(
@@ -114,7 +114,8 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::CreateIncidentRequest>,
     ) -> Result<Response<v1::CreateIncidentResponse>, Status> {
-        Ok(Response::new(edit::create(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(edit::create(self, &caller, request.into_inner()).await?))
     }
 
     async fn get_incident(
@@ -135,7 +136,8 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::UpdateIncidentRequest>,
     ) -> Result<Response<v1::UpdateIncidentResponse>, Status> {
-        Ok(Response::new(edit::update(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(edit::update(self, &caller, request.into_inner()).await?))
     }
 
     async fn watch_incidents(
@@ -150,7 +152,8 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::AddNoteRequest>,
     ) -> Result<Response<v1::AddNoteResponse>, Status> {
-        Ok(Response::new(edit::note(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(edit::note(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_timeline(

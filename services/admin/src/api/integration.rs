@@ -1,6 +1,7 @@
-//! Integrations: created, read, changed, deleted. Secrets are sealed before they are stored.
+//! Integrations: created, read, changed, deleted. Secrets are sealed before they are stored, and
+//! each change is in the audit of admin.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prost_types::FieldMask;
 use secrecy::{ExposeSecret as _, SecretString};
 use tandem_bus::config::{signing_secret_place, token_place};
@@ -9,15 +10,19 @@ use tandem_proto::v1::{self, integration_service_server::IntegrationService};
 use tandem_runtime::clock;
 use tandem_seal::SealError;
 use tandem_store::{
-    Store,
+    Store, clocks, inbox,
     integrations::{self, Stored},
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::find;
+use super::{
+    change::{self, Asked, edit, now},
+    find,
+};
 use crate::{
     Admin,
+    caller::Caller,
     configuration::{self, Naming, Secrets},
     page,
     refusal::Refusal,
@@ -28,10 +33,17 @@ use crate::{
 const SIGNING_SECRETS: usize = 2;
 /// How often another caller may take the handle we had chosen before we give up.
 const ATTEMPTS: u32 = 5;
+/// How far back it is looked for what was left out, in days.
+const IGNORED_DAYS: i32 = 7;
+const IGNORED_DAYS_MAX: i32 = 90;
+/// How many reasons, and how many events of each, are shown.
+const REASONS: usize = 50;
+const EXAMPLES: u32 = 5;
 
 /// Configures a new integration.
 pub(crate) async fn create(
     admin: &Admin,
+    caller: &Caller,
     request: v1::CreateIntegrationRequest,
 ) -> Result<v1::Integration, Refusal> {
     let now = now();
@@ -48,7 +60,7 @@ pub(crate) async fn create(
     };
     seal(admin, &mut stored, secrets)?;
     for _ in 0..ATTEMPTS {
-        match insert(admin, &mut stored, &naming).await {
+        match insert(admin, caller, &mut stored, &naming).await {
             Err(Insertion::Taken) => {}
             Err(Insertion::Refused(refusal)) => return Err(refusal),
             Ok(()) => {
@@ -57,7 +69,7 @@ pub(crate) async fn create(
             }
         }
     }
-    Err(taken(stored.integration.handle.as_str()))
+    Err(change::taken(stored.integration.handle.as_str()))
 }
 
 /// Why a new integration was not stored.
@@ -68,7 +80,12 @@ enum Insertion {
     Refused(Refusal),
 }
 
-async fn insert(admin: &Admin, stored: &mut Stored, naming: &Naming) -> Result<(), Insertion> {
+async fn insert(
+    admin: &Admin,
+    caller: &Caller,
+    stored: &mut Stored,
+    naming: &Naming,
+) -> Result<(), Insertion> {
     let refused = |error| Insertion::Refused(Refusal::from(error));
     let mut transaction = admin.store.begin().await.map_err(refused)?;
     let org = &stored.integration.org;
@@ -77,31 +94,28 @@ async fn insert(admin: &Admin, stored: &mut Stored, naming: &Naming) -> Result<(
         .map_while(|n| naming.attempt(n))
         .find(|handle| in_use.iter().all(|used| used != handle.as_str()));
     let Some(handle) = free else {
-        return Err(Insertion::Refused(taken(stored.integration.handle.as_str())));
+        return Err(Insertion::Refused(change::taken(stored.integration.handle.as_str())));
     };
     stored.integration.handle = handle;
     match integrations::write(&mut transaction, stored).await {
         Err(error) if error.is_taken() => return Err(Insertion::Taken),
         written => written.map_err(refused)?,
     }
+    let recorded = change::record(&mut transaction, caller, "integration.create", None, stored);
+    recorded.await.map_err(refused)?;
     Store::commit(transaction).await.map_err(refused)
 }
 
-fn taken(handle: &str) -> Refusal {
-    Refusal::Exists {
-        noun: "integration",
-        name: handle.to_owned(),
-        way_out: "choose another handle, or change that one".to_owned(),
-    }
-}
-
-/// Answers one integration.
+/// Answers one integration, and how far its clock is from ours.
 pub(crate) async fn get(
     admin: &Admin,
     request: v1::GetIntegrationRequest,
 ) -> Result<v1::Integration, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    Ok(wire::integration(&find(&mut transaction, &request.org, &request.integration).await?))
+    let found = find(&mut transaction, &request.org, &request.integration).await?;
+    let offset = clocks::at(&mut transaction, found.integration.id, clock::now()).await?;
+    let clock_difference = Some(wire::clock_difference(offset));
+    Ok(v1::Integration { clock_difference, ..wire::integration(&found) })
 }
 
 /// Lists integrations by organisation and handle.
@@ -134,12 +148,20 @@ pub(crate) async fn list(
 /// Changes what the mask names.
 pub(crate) async fn update(
     admin: &Admin,
+    caller: &Caller,
     request: v1::UpdateIntegrationRequest,
 ) -> Result<v1::Integration, Refusal> {
     let v1::UpdateIntegrationRequest { org, integration, changes, update_mask, etag } = request;
     let changes = changes.unwrap_or_default();
-    edit(admin, &org, &integration, &etag, |stored| apply(admin, stored, changes, update_mask))
-        .await
+    let asked = Asked {
+        caller,
+        action: "integration.update",
+        org: &org,
+        integration: &integration,
+        etag: &etag,
+    };
+    let stored = edit(admin, asked, |stored| apply(admin, stored, changes, update_mask)).await?;
+    Ok(wire::integration(&stored))
 }
 
 fn apply(
@@ -156,9 +178,18 @@ fn apply(
 /// Deletes an integration and forgets its secrets; its row stays, since decisions refer to it.
 pub(crate) async fn delete(
     admin: &Admin,
+    caller: &Caller,
     request: v1::DeleteIntegrationRequest,
 ) -> Result<(), Refusal> {
-    edit(admin, &request.org, &request.integration, "", |stored| {
+    let v1::DeleteIntegrationRequest { org, integration } = request;
+    let asked = Asked {
+        caller,
+        action: "integration.delete",
+        org: &org,
+        integration: &integration,
+        etag: "",
+    };
+    edit(admin, asked, |stored| {
         stored.deleted = true;
         stored.token = None;
         stored.signing_secrets.clear();
@@ -168,47 +199,29 @@ pub(crate) async fn delete(
     Ok(())
 }
 
-/// Changes a stored integration under its lock, and has the change published.
-///
-/// A change that leaves everything as it was makes no new version.
-pub(super) async fn edit<F>(
+/// Counts what an integration was told of and left out, by reason, with the last examples.
+pub(crate) async fn ignored(
     admin: &Admin,
-    org: &str,
-    reference: &str,
-    etag: &str,
-    change: F,
-) -> Result<v1::Integration, Refusal>
-where
-    F: FnOnce(&mut Stored) -> Result<(), Refusal>,
-{
+    request: v1::ListIgnoredEventsRequest,
+) -> Result<v1::ListIgnoredEventsResponse, Refusal> {
+    let days = if request.days == 0 { IGNORED_DAYS } else { request.days };
+    if !(1..=IGNORED_DAYS_MAX).contains(&days) {
+        let problem = format!("must be 1 to {IGNORED_DAYS_MAX}");
+        return Err(Refusal::invalid("days", problem));
+    }
+    let span = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    let since = clock::now().checked_sub(span).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut transaction = admin.store.begin().await?;
-    let id = find(&mut transaction, org, reference).await?.integration.id;
-    let found = integrations::get(&mut transaction, id, true).await?;
-    let found = found.filter(|stored| !stored.deleted);
-    let before = found.ok_or_else(|| Refusal::unknown("integration", reference))?;
-    if !etag.is_empty() && etag != before.integration.version.to_string() {
-        return Err(Refusal::Stale { noun: "integration", name: reference.to_owned() });
+    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let counted = inbox::ignored(&mut transaction, found.id, since).await?;
+    let mut reasons = Vec::new();
+    for one in counted.into_iter().take(REASONS) {
+        let reason = Some(one.reason.as_str());
+        let examples =
+            inbox::list_ignored(&mut transaction, found.id, reason, None, EXAMPLES).await?;
+        reasons.push(wire::ignored(one, examples));
     }
-    let mut after = before.clone();
-    change(&mut after)?;
-    if after == before {
-        return Ok(wire::integration(&before));
-    }
-    after.integration.version += 1;
-    after.updated_at = now();
-    match integrations::write(&mut transaction, &after).await {
-        Err(error) if error.is_taken() => return Err(taken(after.integration.handle.as_str())),
-        written => written?,
-    }
-    Store::commit(transaction).await?;
-    admin.changed.notify_one();
-    Ok(wire::integration(&after))
-}
-
-/// The time now, as fine as Postgres keeps it: what is answered first is what is read later.
-fn now() -> Timestamp {
-    let now = clock::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    Ok(v1::ListIgnoredEventsResponse { reasons })
 }
 
 /// Puts sealed secrets in their places.
@@ -243,7 +256,8 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::CreateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        Ok(Response::new(create(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(create(self, &caller, request.into_inner()).await?))
     }
 
     async fn get_integration(
@@ -264,20 +278,22 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::UpdateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        Ok(Response::new(update(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(update(self, &caller, request.into_inner()).await?))
     }
 
     async fn delete_integration(
         &self,
         request: Request<v1::DeleteIntegrationRequest>,
     ) -> Result<Response<()>, Status> {
-        Ok(Response::new(delete(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_ignored_events(
         &self,
-        _: Request<v1::ListIgnoredEventsRequest>,
+        request: Request<v1::ListIgnoredEventsRequest>,
     ) -> Result<Response<v1::ListIgnoredEventsResponse>, Status> {
-        Err(Status::unimplemented(""))
+        Ok(Response::new(ignored(self, request.into_inner()).await?))
     }
 }

@@ -1,27 +1,39 @@
-//! Links: read here, made by reconciling.
+//! Links: read from Postgres; joined, parted and compared again through the reconciler like any
+//! edit.
 
 use jiff::Timestamp;
-use tandem_domain::id::{LinkId, RecordId};
+use tandem_domain::{
+    conflict::Conflict,
+    event::Change,
+    id::{IncidentId, LinkId, Org, RecordId},
+    link::{Link, Stamp},
+};
 use tandem_proto::v1::{self, link_service_server::LinkService};
 use tandem_store::{
-    PgConnection, integrations,
+    PgConnection, conflicts, incidents, integrations,
     links::{self, Stored},
 };
 use tonic::{Request, Response, Status};
 
-use super::{find, incident_id};
-use crate::{Admin, page, refusal::Refusal, wire};
+use super::{edit::edited, find, incident_id};
+use crate::{
+    Admin,
+    caller::Caller,
+    edits::{self, Identity, Verdict},
+    page,
+    refusal::{Checks, Refusal},
+    wire,
+};
 
-async fn get(admin: &Admin, request: v1::GetLinkRequest) -> Result<v1::Link, Refusal> {
-    let id = request.link.parse::<LinkId>();
-    let id = id.map_err(|_| Refusal::unknown("link", &*request.link))?;
+/// Answers one link.
+pub(crate) async fn get(admin: &Admin, request: v1::GetLinkRequest) -> Result<v1::Link, Refusal> {
+    let id = link_id(&request.link)?;
     let mut transaction = admin.store.begin().await?;
-    let found = links::get(&mut transaction, id).await?;
-    let found = found.ok_or_else(|| Refusal::unknown("link", request.link))?;
-    shown(&mut transaction, &found).await
+    read(&mut transaction, id).await
 }
 
-async fn list(
+/// Lists links, newest first.
+pub(crate) async fn list(
     admin: &Admin,
     request: v1::ListLinksRequest,
 ) -> Result<v1::ListLinksResponse, Refusal> {
@@ -38,7 +50,9 @@ async fn list(
     let limit = page::with_one_more(size);
     let mut page = links::list(&mut transaction, found.id, after, limit).await?;
     let next_page_token = page::next(&mut page, size, |stored| (stored.created_at, stored.link.id));
-    let links = page.iter().map(|stored| link(stored, found.handle.as_str())).collect();
+    let incidents: Vec<IncidentId> = page.iter().map(|stored| stored.link.incident).collect();
+    let open = conflicts::open_of(&mut transaction, &incidents).await?;
+    let links = page.iter().map(|stored| link(stored, found.handle.as_str(), &open)).collect();
     Ok(v1::ListLinksResponse { links, next_page_token })
 }
 
@@ -62,14 +76,102 @@ async fn of_incident(
     Ok(v1::ListLinksResponse { links, next_page_token: String::new() })
 }
 
+/// Joins an incident to a record that is there.
+pub(crate) async fn create(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::CreateLinkRequest,
+) -> Result<v1::ChangeLinkResponse, Refusal> {
+    let identity = Identity::of(&request.request_id)?;
+    let mut checks = Checks::default();
+    let record = checks.take("record", request.record.parse::<RecordId>());
+    checks.finish()?;
+    let record = record.ok_or_else(|| Refusal::Invalid(Vec::new()))?;
+    let incident = incident_id(&request.incident)?;
+    let mut transaction = admin.store.begin().await?;
+    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let known = incidents::get(&mut transaction, &found.org, incident).await?;
+    known.ok_or_else(|| Refusal::unknown("incident", incident.to_string()))?;
+    drop(transaction);
+    let change = Change::Link { integration: found.id, record };
+    let edit = edited(&identity, caller, found.org, incident, change);
+    let pending = edits::submit(admin, edit).await? == Verdict::Pending;
+    let mut transaction = admin.store.begin().await?;
+    let all = links::of_incidents(&mut transaction, &[incident]).await?;
+    let made = all.into_iter().find(|stored| stored.link.integration == found.id);
+    let link = match &made {
+        Some(stored) => Some(shown(&mut transaction, stored).await?),
+        None => None,
+    };
+    Ok(v1::ChangeLinkResponse { link, pending })
+}
+
+/// Parts an incident from its record.
+pub(crate) async fn delete(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::DeleteLinkRequest,
+) -> Result<v1::ChangeLinkResponse, Refusal> {
+    let (identity, id) = (Identity::of(&request.request_id)?, link_id(&request.link)?);
+    change(admin, caller, &identity, (id, Change::Unlink { link: id })).await
+}
+
+/// Compares both sides again.
+pub(crate) async fn resync(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::ResyncLinkRequest,
+) -> Result<v1::ChangeLinkResponse, Refusal> {
+    let (identity, id) = (Identity::of(&request.request_id)?, link_id(&request.link)?);
+    let again = Change::Resync { link: id, read: request.read };
+    change(admin, caller, &identity, (id, again)).await
+}
+
+async fn change(
+    admin: &Admin,
+    caller: &Caller,
+    identity: &Identity,
+    (id, change): (LinkId, Change),
+) -> Result<v1::ChangeLinkResponse, Refusal> {
+    let mut transaction = admin.store.begin().await?;
+    let (incident, org) = whose(&mut transaction, id).await?;
+    drop(transaction);
+    let edit = edited(identity, caller, org, incident, change);
+    let pending = edits::submit(admin, edit).await? == Verdict::Pending;
+    let mut transaction = admin.store.begin().await?;
+    let link = Some(read(&mut transaction, id).await?);
+    Ok(v1::ChangeLinkResponse { link, pending })
+}
+
+/// The incident that a link is of, and its organisation.
+async fn whose(conn: &mut PgConnection, id: LinkId) -> Result<(IncidentId, Org), Refusal> {
+    let unknown = || Refusal::unknown("link", id.to_string());
+    let link = links::get(conn, id).await?.ok_or_else(unknown)?.link;
+    let integration = integrations::get(conn, link.integration, false).await?;
+    let integration = integration.ok_or_else(unknown)?;
+    Ok((link.incident, integration.integration.org))
+}
+
+async fn read(conn: &mut PgConnection, id: LinkId) -> Result<v1::Link, Refusal> {
+    let found = links::get(conn, id).await?;
+    let found = found.ok_or_else(|| Refusal::unknown("link", id.to_string()))?;
+    shown(conn, &found).await
+}
+
 async fn shown(conn: &mut PgConnection, stored: &Stored) -> Result<v1::Link, Refusal> {
     let integration = integrations::get(conn, stored.link.integration, false).await?;
     let handle = integration.map(|found| found.integration.handle.to_string());
-    Ok(link(stored, &handle.unwrap_or_default()))
+    let open = conflicts::open_of(conn, &[stored.link.incident]).await?;
+    Ok(link(stored, &handle.unwrap_or_default(), &open))
 }
 
-fn link(stored: &Stored, handle: &str) -> v1::Link {
+fn link(stored: &Stored, handle: &str, open: &[Conflict]) -> v1::Link {
     let link = &stored.link;
+    let conflicts: Vec<String> = open
+        .iter()
+        .filter(|conflict| conflict.link == link.id)
+        .map(|conflict| conflict.id.to_string())
+        .collect();
     v1::Link {
         id: link.id.to_string(),
         integration: link.integration.to_string(),
@@ -83,8 +185,47 @@ fn link(stored: &Stored, handle: &str) -> v1::Link {
         problem: link.problem.clone().unwrap_or_default(),
         create_time: Some(wire::instant(stored.created_at)),
         update_time: Some(wire::instant(stored.updated_at)),
-        ..Default::default()
+        state: state(link, !conflicts.is_empty()).into(),
+        seen_time: seen(link).map(wire::instant),
+        conflicts,
     }
+}
+
+/// How it stands with a link: what somebody has to do something about goes first.
+fn state(link: &Link, disputed: bool) -> v1::LinkState {
+    let in_doubt = || link.fields.values().any(|seen| seen.held.is_some());
+    let open = || link.fields.values().any(|seen| !seen.open.is_empty());
+    if link.detached {
+        v1::LinkState::Unlinked
+    } else if link.problem.is_some() {
+        v1::LinkState::Problem
+    } else if disputed {
+        v1::LinkState::Conflict
+    } else if in_doubt() {
+        v1::LinkState::InDoubt
+    } else if link.record.is_none() || link.confirmed < link.version || open() {
+        v1::LinkState::Writing
+    } else {
+        v1::LinkState::InStep
+    }
+}
+
+/// When the external side was last seen, on our clock.
+fn seen(link: &Link) -> Option<Timestamp> {
+    let stamps = link.fields.values().filter_map(|seen| Some(seen.theirs.as_ref()?.stamp));
+    stamps
+        .map(|stamp| match stamp {
+            Stamp::Told { arrived, .. } => arrived,
+            Stamp::Read { received, .. } => received,
+        })
+        .max()
+}
+
+fn link_id(text: &str) -> Result<LinkId, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::invalid("link", "must be the id of a link (lnk_…)"));
+    }
+    text.parse().map_err(|_| Refusal::unknown("link", text))
 }
 
 #[tonic::async_trait]
@@ -105,22 +246,25 @@ impl LinkService for Admin {
 
     async fn create_link(
         &self,
-        _: Request<v1::CreateLinkRequest>,
+        request: Request<v1::CreateLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(create(self, &caller, request.into_inner()).await?))
     }
 
     async fn delete_link(
         &self,
-        _: Request<v1::DeleteLinkRequest>,
+        request: Request<v1::DeleteLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
     }
 
     async fn resync_link(
         &self,
-        _: Request<v1::ResyncLinkRequest>,
+        request: Request<v1::ResyncLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(resync(self, &caller, request.into_inner()).await?))
     }
 }

@@ -1,10 +1,10 @@
-//! Field ownership: a part of an integration's configuration.
+//! Field ownership: who owns a field, whether that is enforced, and which way the field travels; a
+//! part of an integration's configuration.
 
 use tandem_domain::{
     field::{Field, NotAField},
-    id::Connector,
     incident::Side,
-    integration::FieldRule,
+    integration::{Direction, FieldRule, Integration},
 };
 use tandem_proto::{
     v1::{self, ownership_service_server::OwnershipService},
@@ -12,38 +12,86 @@ use tandem_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{find, integration::edit};
+use super::{
+    change::{Asked, edit},
+    find,
+};
 use crate::{
-    Admin, check,
+    Admin,
+    caller::Caller,
+    check,
     refusal::{Checks, Refusal},
     wire,
 };
 
+/// What is asked of a field's rule; what was not said stays as it is.
+struct Claim {
+    field: Field,
+    owner: Side,
+    priority: u32,
+    enforced: Option<bool>,
+    direction: Option<Direction>,
+}
+
+impl Claim {
+    fn of(asked: &v1::FieldOwnership) -> Result<Self, Refusal> {
+        let mut checks = Checks::default();
+        let field = asked.field.parse::<Field>();
+        let field = checks.take("ownership.field", field.map_err(|error: NotAField| error));
+        let owner = checks.take("ownership.owner", side(asked.owner()));
+        let priority = checks.take("ownership.priority", check::priority(asked.priority));
+        let direction = match asked.direction() {
+            v1::Direction::Unspecified => None,
+            said => checks.take("ownership.direction", check::direction(said)),
+        };
+        checks.finish()?;
+        let claim = || {
+            let (field, owner, priority) = (field?, owner?, priority?);
+            Some(Self { field, owner, priority, enforced: asked.enforced, direction })
+        };
+        claim().ok_or_else(|| Refusal::Invalid(Vec::new()))
+    }
+
+    fn put(&self, integration: &mut Integration) -> Result<(), Refusal> {
+        let Some(rule) = integration.fields.get_mut(&self.field) else {
+            return Err(Refusal::invalid("ownership.field", absent(self.field)));
+        };
+        (rule.owner, rule.priority) = (self.owner, self.priority);
+        rule.enforced = self.enforced.unwrap_or(rule.enforced);
+        rule.direction = self.direction.unwrap_or(rule.direction);
+        Ok(())
+    }
+}
+
+/// Why a field takes no part, and what would change that.
+fn absent(field: Field) -> String {
+    match field {
+        Field::Label(name) => format!(
+            "takes no part yet: map it first, as in \
+             im integration field-mapping set <integration> {field} --external {}",
+            name.as_str()
+        ),
+        _ => "is not carried by this integration's connector".to_owned(),
+    }
+}
+
 async fn set(
     admin: &Admin,
+    caller: &Caller,
     request: v1::SetFieldOwnershipRequest,
 ) -> Result<v1::FieldOwnership, Refusal> {
-    let asked = request.ownership.unwrap_or_default();
-    let mut checks = Checks::default();
-    let field = asked.field.parse::<Field>();
-    let field = checks.take("ownership.field", field.map_err(|error: NotAField| error));
-    let owner = checks.take("ownership.owner", side(asked.owner()));
-    let priority = checks.take("ownership.priority", check::priority(asked.priority));
-    checks.finish()?;
-    let (Some(field), Some(owner), Some(priority)) = (field, owner, priority) else {
-        return Err(Refusal::Invalid(Vec::new()));
+    let claim = Claim::of(&request.ownership.unwrap_or_default())?;
+    let asked = Asked {
+        caller,
+        action: "field_ownership.set",
+        org: &request.org,
+        integration: &request.integration,
+        etag: &request.etag,
     };
-    let changed = edit(admin, &request.org, &request.integration, "", |stored| {
-        let Some(rule) = stored.integration.fields.get_mut(&field) else {
-            let problem = "is not carried by this integration's connector";
-            return Err(Refusal::invalid("ownership.field", problem));
-        };
-        (rule.owner, rule.priority) = (owner, priority);
-        Ok(())
-    })
-    .await?;
-    let integration = changed.id;
-    Ok(shown(integration, changed.r#type.parse().ok().as_ref(), field, owner, priority))
+    let changed = edit(admin, asked, |stored| claim.put(&mut stored.integration)).await?;
+    shown(&changed.integration)
+        .find(|shown| shown.field == claim.field.to_string())
+        .ok_or_else(|| Refusal::unknown("field", claim.field.to_string()))
 }
 
 async fn list(
@@ -52,31 +100,23 @@ async fn list(
 ) -> Result<v1::ListFieldOwnershipResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
     let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
-    let claim = |(field, rule): (&Field, &FieldRule)| {
-        let (id, connector) = (found.id.to_string(), Some(&found.connector));
-        shown(id, connector, *field, rule.owner, rule.priority)
-    };
-    Ok(v1::ListFieldOwnershipResponse { ownership: found.fields.iter().map(claim).collect() })
+    Ok(v1::ListFieldOwnershipResponse { ownership: shown(&found).collect() })
 }
 
-/// Who owns a field, how much that weighs, and whether it is what a new integration starts with.
-fn shown(
-    integration: String,
-    connector: Option<&Connector>,
-    field: Field,
-    owner: Side,
-    priority: u32,
-) -> v1::FieldOwnership {
-    let defaults = connector.and_then(tandem_connectors::default_fields).unwrap_or_default();
-    let default = defaults.get(&field);
-    v1::FieldOwnership {
-        integration,
+/// Who owns each field, and whether that is what a new integration starts with.
+fn shown(integration: &Integration) -> impl Iterator<Item = v1::FieldOwnership> {
+    let defaults = tandem_connectors::default_fields(&integration.connector).unwrap_or_default();
+    let of = |rule: &FieldRule| (rule.owner, rule.priority, rule.enforced, rule.direction);
+    integration.fields.iter().map(move |(field, rule)| v1::FieldOwnership {
+        integration: integration.id.to_string(),
         field: field.to_string(),
-        owner: wire::side(owner).into(),
-        priority,
-        is_default: default.is_some_and(|rule| (rule.owner, rule.priority) == (owner, priority)),
-        ..Default::default()
-    }
+        owner: wire::side(rule.owner).into(),
+        priority: rule.priority,
+        is_default: defaults.get(field).is_some_and(|default| of(default) == of(rule)),
+        enforced: Some(rule.enforced),
+        direction: wire::direction(rule.direction).into(),
+        etag: integration.version.to_string(),
+    })
 }
 
 fn side(side: v1::Side) -> Result<Side, String> {
@@ -93,7 +133,8 @@ impl OwnershipService for Admin {
         &self,
         request: Request<v1::SetFieldOwnershipRequest>,
     ) -> Result<Response<v1::FieldOwnership>, Status> {
-        Ok(Response::new(set(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(set(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_field_ownership(

@@ -4,9 +4,14 @@ use tandem_domain::integration::ServiceMapping;
 use tandem_proto::v1::{self, service_mapping_service_server::ServiceMappingService};
 use tonic::{Request, Response, Status};
 
-use super::{find, integration::edit};
+use super::{
+    change::{Asked, edit},
+    find,
+};
 use crate::{
-    Admin, check, page,
+    Admin,
+    caller::Caller,
+    check, page,
     refusal::{Checks, Refusal},
     wire,
 };
@@ -14,6 +19,7 @@ use crate::{
 /// Maps a service, or maps it anew.
 async fn add(
     admin: &Admin,
+    caller: &Caller,
     request: v1::AddServiceMappingRequest,
 ) -> Result<v1::ServiceMapping, Refusal> {
     let asked = request.mapping.unwrap_or_default();
@@ -28,12 +34,19 @@ async fn add(
         default: asked.is_default,
     };
     let added = mapping.clone();
-    let integration = edit(admin, &request.org, &request.integration, "", |stored| {
+    let asked = Asked {
+        caller,
+        action: "service_mapping.add",
+        org: &request.org,
+        integration: &request.integration,
+        etag: "",
+    };
+    let changed = edit(admin, asked, |stored| {
         put(&mut stored.integration.services, added);
         Ok(())
     })
     .await?;
-    Ok(wire::service_mapping(integration.id, &mapping))
+    Ok(wire::service_mapping(changed.integration.id.to_string(), &mapping))
 }
 
 /// Puts a mapping among others: one for each service, one default for each incident type.
@@ -69,12 +82,23 @@ async fn list(
     Ok(v1::ListServiceMappingsResponse { mappings, next_page_token })
 }
 
-async fn remove(admin: &Admin, request: v1::RemoveServiceMappingRequest) -> Result<(), Refusal> {
+async fn remove(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::RemoveServiceMappingRequest,
+) -> Result<(), Refusal> {
     let v1::RemoveServiceMappingRequest { org, integration, service, incident_type } = request;
     if service.is_empty() {
         return Err(Refusal::invalid("service", "must be the service's id, such as P123ABC"));
     }
-    edit(admin, &org, &integration, "", |stored| {
+    let asked = Asked {
+        caller,
+        action: "service_mapping.remove",
+        org: &org,
+        integration: &integration,
+        etag: "",
+    };
+    edit(admin, asked, |stored| {
         let mappings = &mut stored.integration.services;
         let before = mappings.len();
         mappings.retain(|held| {
@@ -96,7 +120,8 @@ impl ServiceMappingService for Admin {
         &self,
         request: Request<v1::AddServiceMappingRequest>,
     ) -> Result<Response<v1::ServiceMapping>, Status> {
-        Ok(Response::new(add(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(add(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_service_mappings(
@@ -110,7 +135,8 @@ impl ServiceMappingService for Admin {
         &self,
         request: Request<v1::RemoveServiceMappingRequest>,
     ) -> Result<Response<()>, Status> {
-        Ok(Response::new(remove(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(remove(self, &caller, request.into_inner()).await?))
     }
 }
 

@@ -8,11 +8,12 @@ use axum::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use tandem_proto::{json, v1, words::Word};
+use tandem_proto::{json, v1};
 
-use super::{Rest, problem};
+use super::{Rest, asked, problem};
 use crate::{
     api::integration,
+    caller::Caller,
     refusal::{Checks, Refusal},
 };
 
@@ -81,6 +82,7 @@ struct Page {
 
 pub(super) async fn create(
     State(rest): State<Rest>,
+    caller: Caller,
     body: Result<Json<Creation>, JsonRejection>,
 ) -> Response {
     let Json(body) = match body {
@@ -92,7 +94,7 @@ pub(super) async fn create(
         Err(refusal) => return refusal.into_response(),
     };
     let request = v1::CreateIntegrationRequest { integration: Some(integration) };
-    match integration::create(&rest.admin, request).await {
+    match integration::create(&rest.admin, &caller, request).await {
         Ok(created) => {
             let place = format!("/api/v1/integrations/{}", created.id);
             let headers: [(HeaderName, String); 1] = [(header::LOCATION, place)];
@@ -144,8 +146,9 @@ pub(super) async fn get(
 impl Creation {
     fn into_message(self) -> Result<v1::Integration, Refusal> {
         let mut checks = Checks::default();
-        let direction = checks.take("direction", word(self.sync_direction));
-        let conflict_strategy = checks.take("conflict_strategy", word(self.conflict_strategy));
+        let direction = checks.take("direction", asked::word(self.sync_direction));
+        let conflict_strategy =
+            checks.take("conflict_strategy", asked::word(self.conflict_strategy));
         checks.finish()?;
         let exposed = |secret: Option<SecretString>| {
             secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
@@ -170,14 +173,6 @@ impl Creation {
             }),
             ..Default::default()
         })
-    }
-}
-
-/// The value of a word; left out, the unspecified one.
-fn word<W: Word + Default>(text: Option<String>) -> Result<W, String> {
-    match text {
-        None => Ok(W::default()),
-        Some(text) => W::from_word(&text).ok_or_else(|| format!("must be one of {}", W::choices())),
     }
 }
 

@@ -36,6 +36,7 @@ impl IntoResponse for Refusal {
             Self::Exists { .. } => (StatusCode::CONFLICT, "there is such a thing already"),
             Self::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "it has changed since"),
             Self::Settled { .. } => (StatusCode::CONFLICT, "it was dealt with before"),
+            Self::Precluded { .. } => (StatusCode::CONFLICT, "it cannot be done as things stand"),
             Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not available"),
             Self::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };

@@ -1,0 +1,34 @@
+//! What handlers have in common: queries, bodies and words, each refused in the same way.
+
+use axum::{
+    Json,
+    extract::{
+        Query,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    response::Response,
+};
+use tandem_proto::words::Word;
+
+use super::problem;
+use crate::refusal::Refusal;
+
+/// The query, or why it cannot be used.
+pub(super) fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    let refused = |rejection: QueryRejection| Refusal::invalid("query", rejection.body_text());
+    asked.map(|Query(asked)| asked).map_err(refused)
+}
+
+/// The body, or the answer to one that cannot be used.
+#[expect(clippy::result_large_err, reason = "the error is the answer, made once")]
+pub(super) fn body<T>(asked: Result<Json<T>, JsonRejection>) -> Result<T, Response> {
+    asked.map(|Json(body)| body).map_err(|rejection| problem::unreadable(&rejection))
+}
+
+/// The value of a word; left out, the unspecified one.
+pub(super) fn word<W: Word + Default>(text: Option<String>) -> Result<W, String> {
+    match text {
+        None => Ok(W::default()),
+        Some(text) => W::from_word(&text).ok_or_else(|| format!("must be one of {}", W::choices())),
+    }
+}

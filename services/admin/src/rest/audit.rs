@@ -1,0 +1,133 @@
+//! `/api/v1/decisions`, `/api/v1/audit/verify` and `/api/v1/incidents/{id}/explain` as JSON, and
+//! what an integration left out: the same calls as the gRPC services.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use tandem_proto::{json, v1};
+
+use super::{Rest, asked};
+use crate::{
+    api::{audit, integration},
+    refusal::Refusal,
+};
+
+/// The routes.
+pub(super) fn routes() -> Router<Rest> {
+    Router::new()
+        .route("/api/v1/decisions", get(list))
+        .route("/api/v1/audit/verify", get(verify))
+        .route("/api/v1/incidents/{incident}/explain", get(explain))
+        .route("/api/v1/integrations/{integration}/ignored", get(ignored))
+}
+
+/// What decisions may be asked for by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    organization_id: String,
+    incident: String,
+    field: String,
+    rule: String,
+    link: String,
+    page_size: i32,
+    page_token: String,
+}
+
+/// What a story may be asked for by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Story {
+    organization_id: String,
+    field: String,
+    steps: i32,
+}
+
+/// Which audit is to be checked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Checked {
+    organization_id: String,
+    incident: String,
+}
+
+/// How far to look back.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Back {
+    organization_id: String,
+    days: i32,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    decisions: Vec<json::Decision>,
+    next_page_token: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Reasons {
+    reasons: Vec<json::IgnoredEvents>,
+}
+
+async fn list(
+    State(rest): State<Rest>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let request = v1::ListDecisionsRequest {
+        org: asked.organization_id,
+        incident: asked.incident,
+        field: asked.field,
+        rule: asked.rule,
+        link: asked.link,
+        page_size: asked.page_size,
+        page_token: asked.page_token,
+    };
+    let page = audit::list(&rest.admin, request).await?;
+    let decisions = page.decisions.into_iter().map(Into::into).collect();
+    Ok(Json(Page { decisions, next_page_token: page.next_page_token }).into_response())
+}
+
+async fn explain(
+    State(rest): State<Rest>,
+    Path(incident): Path<String>,
+    asked: Result<Query<Story>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let request = v1::ExplainIncidentRequest {
+        org: asked.organization_id,
+        incident,
+        field: asked.field,
+        steps: asked.steps,
+    };
+    let told = audit::explain(&rest.admin, request).await?;
+    Ok(Json(json::Explanation::from(told)).into_response())
+}
+
+async fn verify(
+    State(rest): State<Rest>,
+    asked: Result<Query<Checked>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let request = v1::VerifyAuditRequest { org: asked.organization_id, incident: asked.incident };
+    let checked = audit::verify(&rest.admin, request).await?;
+    Ok(Json(json::Verification::from(checked)).into_response())
+}
+
+async fn ignored(
+    State(rest): State<Rest>,
+    Path(integration): Path<String>,
+    asked: Result<Query<Back>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let request =
+        v1::ListIgnoredEventsRequest { org: asked.organization_id, integration, days: asked.days };
+    let found = integration::ignored(&rest.admin, request).await?;
+    Ok(Json(Reasons { reasons: found.reasons.into_iter().map(Into::into).collect() })
+        .into_response())
+}

@@ -1,0 +1,163 @@
+//! `/api/v1/conflicts` as JSON: the same calls as the gRPC service.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use tandem_proto::{json, v1};
+
+use super::{Rest, asked};
+use crate::{
+    api::conflict,
+    caller::Caller,
+    refusal::{Checks, Refusal},
+};
+
+/// The routes.
+pub(super) fn routes() -> Router<Rest> {
+    Router::new()
+        .route("/api/v1/conflicts", get(list))
+        .route("/api/v1/conflicts/resolve", post(resolve_many))
+        .route("/api/v1/conflicts/{conflict}", get(one))
+        .route("/api/v1/conflicts/{conflict}/resolve", post(resolve))
+}
+
+/// What a list may be asked with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    organization_id: String,
+    integration: String,
+    incident: String,
+    field: String,
+    standing: Option<String>,
+    page_size: i32,
+    page_token: String,
+}
+
+/// The body that decides one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Decided {
+    organization_id: String,
+    take: Option<String>,
+    value: Option<String>,
+}
+
+/// The body that decides many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Many {
+    organization_id: String,
+    conflicts: Vec<String>,
+    integration: String,
+    incident: String,
+    field: String,
+    take: Option<String>,
+    value: Option<String>,
+    page_token: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    conflicts: Vec<json::Conflict>,
+    next_page_token: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    conflict: Option<json::Conflict>,
+    pending: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answers {
+    resolutions: Vec<json::ConflictResolution>,
+    next_page_token: String,
+}
+
+async fn list(
+    State(rest): State<Rest>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let mut checks = Checks::default();
+    let standing = checks.take("standing", asked::word::<v1::ConflictStanding>(asked.standing));
+    checks.finish()?;
+    let request = v1::ListConflictsRequest {
+        org: asked.organization_id,
+        integration: asked.integration,
+        incident: asked.incident,
+        field: asked.field,
+        standing: standing.unwrap_or_default().into(),
+        page_size: asked.page_size,
+        page_token: asked.page_token,
+    };
+    let page = conflict::list(&rest.admin, request).await?;
+    let conflicts = page.conflicts.into_iter().map(Into::into).collect();
+    Ok(Json(Page { conflicts, next_page_token: page.next_page_token }).into_response())
+}
+
+async fn one(
+    State(rest): State<Rest>,
+    Path(id): Path<String>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let org = asked::query(asked)?.organization_id;
+    let found = conflict::get(&rest.admin, v1::GetConflictRequest { org, conflict: id }).await?;
+    Ok(Json(json::Conflict::from(found)).into_response())
+}
+
+async fn resolve(
+    State(rest): State<Rest>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<Decided>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let body = match asked::body(body) {
+        Ok(body) => body,
+        Err(answer) => return Ok(answer),
+    };
+    let request = v1::ResolveConflictRequest {
+        org: body.organization_id,
+        conflict: id,
+        take: take(body.take)?.into(),
+        value: body.value,
+        request_id: String::new(),
+    };
+    let decided = conflict::resolve(&rest.admin, &caller, request).await?;
+    let answer = Answer { conflict: decided.conflict.map(Into::into), pending: decided.pending };
+    Ok(Json(answer).into_response())
+}
+
+async fn resolve_many(
+    State(rest): State<Rest>,
+    caller: Caller,
+    body: Result<Json<Many>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let body = match asked::body(body) {
+        Ok(body) => body,
+        Err(answer) => return Ok(answer),
+    };
+    let request = v1::ResolveConflictsRequest {
+        org: body.organization_id,
+        conflicts: body.conflicts,
+        integration: body.integration,
+        incident: body.incident,
+        field: body.field,
+        take: take(body.take)?.into(),
+        value: body.value,
+        page_token: body.page_token,
+    };
+    let decided = conflict::resolve_many(&rest.admin, &caller, request).await?;
+    let resolutions = decided.resolutions.into_iter().map(Into::into).collect();
+    let answer = Answers { resolutions, next_page_token: decided.next_page_token };
+    Ok(Json(answer).into_response())
+}
+
+fn take(word: Option<String>) -> Result<v1::ConflictTake, Refusal> {
+    asked::word(word).map_err(|problem| Refusal::invalid("take", problem))
+}

@@ -1,0 +1,62 @@
+//! Decisions and the proof of them in the contract's messages.
+
+use tandem_domain::decision::Decision;
+use tandem_proto::v1;
+use tandem_store::verify::{Break, Report};
+
+use super::{instant, number, side};
+
+/// A decision; `handle` is its link's integration.
+pub(crate) fn decision(from: &Decision, handle: &str) -> v1::Decision {
+    v1::Decision {
+        id: from.id.to_string(),
+        incident: from.incident.to_string(),
+        position: number(from.position),
+        link: from.link.map(|link| link.to_string()).unwrap_or_default(),
+        integration_handle: handle.to_owned(),
+        field: from.field.to_string(),
+        before: from.before.clone(),
+        before_author: from.before_by.as_ref().map(|by| by.label().to_owned()).unwrap_or_default(),
+        before_time: from.before_at.map(instant),
+        after: from.after.clone(),
+        external: from.external.clone(),
+        rule: from.rule.name().to_owned(),
+        rule_number: i32::from(from.rule.number()),
+        why: from.rule.why().to_owned(),
+        cause: from.cause.kind.clone(),
+        cause_id: from.cause.id.clone(),
+        author: from.actor.label().to_owned(),
+        side: side(from.actor.side).into(),
+        author_time: Some(instant(from.authored_at)),
+        time: Some(instant(from.at)),
+        config_version: from.config_version.map(number).unwrap_or_default(),
+        previous_hash: from.previous.clone(),
+        // What was decided before there was a chain is hashed by nobody.
+        hash: if from.position == 0 { String::new() } else { from.hash() },
+    }
+}
+
+/// What checking the audit came to.
+pub(crate) fn verification(from: Report) -> v1::VerifyAuditResponse {
+    v1::VerifyAuditResponse {
+        intact: from.breaks.is_empty(),
+        chains: number(from.incidents),
+        decisions: number(from.decisions),
+        seals: number(from.seals),
+        last_seal: from.last_seal.unwrap_or_default(),
+        faults: from.breaks.iter().map(fault).collect(),
+    }
+}
+
+fn fault(from: &Break) -> v1::AuditFault {
+    let incident = match from {
+        Break::Changed { incident, .. }
+        | Break::Missing { incident, .. }
+        | Break::Unchained { incident, .. }
+        | Break::End { incident, .. }
+        | Break::Gone { incident }
+        | Break::Unsealed { incident, .. } => incident.to_string(),
+        Break::Seal { .. } | Break::NoSeal { .. } | Break::SealUnchained { .. } => String::new(),
+    };
+    v1::AuditFault { incident, problem: from.to_string() }
+}
