@@ -29,5 +29,5 @@ pub mod link;
 pub mod outbound;
 pub mod reconcile;
 pub mod scope;
-#[cfg(test)]
-mod world;
+#[cfg(any(test, feature = "simulation"))]
+pub mod world;
