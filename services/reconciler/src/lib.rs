@@ -2,7 +2,8 @@
 //!
 //! [`apply`] takes what is ready from `tandem.in.>`, applies the rules in one transaction and
 //! acknowledges only after the commit; [`relay`] publishes what was decided. A crash anywhere in
-//! between repeats a batch, and the inbox makes the repetition change nothing.
+//! between repeats a batch, and the inbox makes the repetition change nothing. [`sweep`] has links
+//! compared again after a change of configuration, [`seal`] seals what was decided.
 
 pub mod apply;
 mod batch;
@@ -12,5 +13,7 @@ mod index;
 mod load;
 mod measure;
 pub mod relay;
+pub mod seal;
 pub mod settings;
+pub mod sweep;
 mod transact;

@@ -4,7 +4,9 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tandem_bus::Bus;
-use tandem_reconciler::{apply::Applier, relay::Relay, settings::Settings};
+use tandem_reconciler::{
+    apply::Applier, relay::Relay, seal::Sealer, settings::Settings, sweep::Sweeper,
+};
 use tandem_runtime::{Stop, ops, process};
 use tandem_store::Store;
 use tokio::sync::Notify;
@@ -41,6 +43,9 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     let again_after = Duration::from_secs(settings.publish_again_after.into());
     let relay = Relay::new(store.clone(), bus.clone(), Arc::clone(&committed), again_after);
     stop.spawn("relay", relay.run(stop.clone()));
+    let sweeper = Sweeper::new(store.clone(), bus.clone());
+    stop.spawn("sweep", sweeper.run(stop.clone()));
+    stop.spawn("seal", Sealer::new(store.clone()).run(stop.clone()));
     let applier = Applier::new(store, bus, committed);
     stop.spawn("apply", applier.run(stop.clone()));
     Ok(())

@@ -9,9 +9,11 @@ use futures_util::{StreamExt, stream};
 use tandem_bus::{
     Bus,
     publish::{NotStored, Outgoing},
+    subjects,
 };
+use tandem_domain::outbound::ActKind;
 use tandem_runtime::{Stop, clock, process::chain};
-use tandem_store::{Store, StoreError, desired, outbox};
+use tandem_store::{Store, StoreError, desired, notes, outbox};
 use tokio::sync::Notify;
 
 /// The most messages one round takes.
@@ -53,7 +55,8 @@ impl Relay {
         while !stop.is_asked() {
             // Neither half waits for what the other has trouble with.
             let (states, messages) = (self.publish_desired().await, self.publish_outbox().await);
-            let round = states.and_then(|states| Ok(states + messages?));
+            let notes = self.publish_notes_again().await;
+            let round = states.and_then(|states| Ok(states + messages? + notes?));
             let wait = match round {
                 Ok(0) => IDLE,
                 // There may be more.
@@ -103,6 +106,35 @@ impl Relay {
         let (sent, failed) = self.publish(messages).await;
         outbox::remove(&mut transaction, &sent).await?;
         Store::commit(transaction).await?;
+        failed.map_or(Ok(sent.len()), Err)
+    }
+
+    /// Notes that came to nothing may have been lost with the broker's disk, or their receipt was.
+    /// They are sent again with the time of the attempt before, so that whoever adds them looks
+    /// whether that one got through.
+    async fn publish_notes_again(&self) -> Result<usize, Interrupted> {
+        let (mut transaction, now) = (self.store.begin().await?, clock::now());
+        let waiting =
+            notes::take_unanswered(&mut transaction, now, self.again_after, ROUND_MAX).await?;
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        let message = |unanswered: notes::Unanswered| {
+            let notes::Unanswered { act, connector, issued_at } = unanswered;
+            let (id, link) = (act.id(), act.link);
+            let subject = subjects::act(&connector, act.integration, link, &id);
+            let mut body = serde_json::to_value(&act)?;
+            if let Some(body) = body.as_object_mut() {
+                body.insert("again_since".to_owned(), issued_at.to_string().into());
+            }
+            let ActKind::Note { note, .. } = act.kind;
+            Ok(((link, note), Outgoing::json(subject, format!("{link}-{id}"), &body)?))
+        };
+        let messages = waiting.into_iter().map(message).collect::<Result<_, Interrupted>>()?;
+        let (sent, failed) = self.publish(messages).await;
+        notes::mark_issued(&mut transaction, &sent, now).await?;
+        Store::commit(transaction).await?;
+        metrics::counter!("tandem_published_again_total").increment(sent.len() as u64);
         failed.map_or(Ok(sent.len()), Err)
     }
 

@@ -165,6 +165,19 @@ pub async fn list(conn: &mut PgConnection, org: Option<&Org>) -> Result<Vec<Stor
     rows.into_iter().map(Row::stored).collect()
 }
 
+/// The version of every integration that is not deleted.
+pub async fn versions(conn: &mut PgConnection) -> Result<Vec<(IntegrationId, u64)>, StoreError> {
+    let rows = sqlx::query!("select id, version from integrations where deleted_at is null")
+        .fetch_all(conn)
+        .await
+        .map_err(StoreError::doing("reading versions of integrations"))?;
+    let version = |(id, version): (Uuid, i64)| {
+        let version = Place { table: "integrations", row: id }.count("version", version)?;
+        Ok((IntegrationId::from_uuid(id), version))
+    };
+    rows.into_iter().map(|row| version((row.id, row.version))).collect()
+}
+
 /// The handles in use in an organisation.
 pub async fn handles(conn: &mut PgConnection, org: &Org) -> Result<Vec<String>, StoreError> {
     sqlx::query_scalar!(

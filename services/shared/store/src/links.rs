@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::{
-    id::{IncidentId, IntegrationId, LinkId, RecordId},
+    id::{IncidentId, IntegrationId, LinkId, Org, RecordId},
     link::Link,
 };
 use uuid::Uuid;
@@ -342,4 +342,79 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
     .await
     .map_err(StoreError::doing("writing links"))?;
     Ok(())
+}
+
+/// A link's place in the order in which links are compared again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levelled {
+    /// The version of the configuration it was last compared under.
+    pub version: u64,
+    /// The link.
+    pub link: LinkId,
+}
+
+/// A link that was last compared under an older version of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Its place.
+    pub place: Levelled,
+    /// Its incident, which is not closed.
+    pub incident: IncidentId,
+    /// The organisation.
+    pub org: Org,
+}
+
+/// Says whether nobody else looks for links to compare again; holds until the transaction ends.
+pub async fn begin_sweep(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended('sweep', 0)) as "mine!""#
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(StoreError::doing("waiting for nobody to sweep"))
+}
+
+/// Links of an integration that were last compared under a version before the given one, after the
+/// given place.
+pub async fn behind(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    version: u64,
+    after: Option<Levelled>,
+    limit: u32,
+) -> Result<Vec<Behind>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select links.id, links.levelled, links.incident, incidents.org
+        from links
+        join incidents on incidents.id = links.incident
+        where
+            links.integration = $1
+            and links.levelled < $2
+            and not links.detached
+            and (links.levelled, links.id) > ($3, $4)
+            and incidents.status <> 'closed'
+        order by links.levelled, links.id
+        limit $5
+        "#,
+        integration.uuid(),
+        bigint(version),
+        after.map_or(-1, |place| bigint(place.version)),
+        after.map_or_else(Uuid::nil, |place| place.link.uuid()),
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("looking for links to compare again"))?;
+    rows.into_iter()
+        .map(|row| {
+            let place = Place { table: "links", row: row.id };
+            let version = place.count("levelled", row.levelled)?;
+            Ok(Behind {
+                place: Levelled { version, link: LinkId::from_uuid(row.id) },
+                incident: IncidentId::from_uuid(row.incident),
+                org: place.text("org", row.org)?,
+            })
+        })
+        .collect()
 }

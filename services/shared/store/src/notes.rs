@@ -1,10 +1,14 @@
 //! Notes, and where each of them is.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::{
-    id::{IncidentId, LinkId, NoteId},
+    id::{Connector, IncidentId, IntegrationId, LinkId, NoteId},
+    outbound::{Act, ActKind},
     reconcile::{NewNote, NoteTrack},
 };
 use uuid::Uuid;
@@ -175,5 +179,96 @@ pub async fn refuse(
     .execute(conn)
     .await
     .map_err(StoreError::doing("remembering which notes were refused"))?;
+    Ok(())
+}
+
+/// A note whose act was issued and of which nothing was heard since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The act.
+    pub act: Act,
+    /// The connector it goes through.
+    pub connector: Connector,
+    /// When it was last sent on its way.
+    pub issued_at: Timestamp,
+}
+
+/// Takes notes that were sent on their way before `before` and came to nothing since, each time
+/// twice as long ago as the time before; keeps other copies off them until the transaction ends.
+pub async fn take_unanswered(
+    conn: &mut PgConnection,
+    now: Timestamp,
+    again_after: Duration,
+    limit: u32,
+) -> Result<Vec<Unanswered>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select
+            note_links.note, note_links.link, note_links.issued_at as "issued_at!",
+            notes.text, notes.author,
+            links.integration, links.record as "record!",
+            integrations.config ->> 'connector' as "connector!"
+        from note_links
+        join notes on notes.id = note_links.note
+        join links on links.id = note_links.link
+        join integrations on integrations.id = links.integration
+        where
+            note_links.issued
+            and note_links.foreign_id is null
+            and note_links.issued_at
+                < $1::timestamptz - $2 * interval '1 second' * (2 ^ least(note_links.issues - 1, 5))
+            and links.record is not null
+            and not links.detached
+            and integrations.deleted_at is null
+        order by note_links.issued_at
+        limit $3
+        for update of note_links skip locked
+        "#,
+        now.to_sqlx() as jiff_sqlx::Timestamp,
+        again_after.as_secs_f64(),
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("taking unanswered notes"))?;
+    rows.into_iter()
+        .map(|row| {
+            let place = Place { table: "note_links", row: row.note };
+            let note = NoteId::from_uuid(row.note);
+            let act = Act {
+                link: LinkId::from_uuid(row.link),
+                integration: IntegrationId::from_uuid(row.integration),
+                record: place.text("record", row.record)?,
+                actor: place.json("author", row.author)?,
+                kind: ActKind::Note { note, text: row.text },
+            };
+            let connector = place.text("connector", row.connector)?;
+            Ok(Unanswered { act, connector, issued_at: row.issued_at.to_jiff() })
+        })
+        .collect()
+}
+
+/// Remembers that notes were sent on their way again.
+pub async fn mark_issued(
+    conn: &mut PgConnection,
+    issued: &[(LinkId, NoteId)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let links: Vec<Uuid> = issued.iter().map(|(link, _)| link.uuid()).collect();
+    let notes: Vec<Uuid> = issued.iter().map(|(_, note)| note.uuid()).collect();
+    sqlx::query!(
+        r#"
+        update note_links
+        set issued_at = $3, issues = issues + 1
+        from unnest($1::uuid[], $2::uuid[]) as sent (link, note)
+        where note_links.link = sent.link and note_links.note = sent.note
+        "#,
+        &links,
+        &notes,
+        at.to_sqlx() as jiff_sqlx::Timestamp
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("remembering which notes were sent again"))?;
     Ok(())
 }
