@@ -10,10 +10,15 @@ use tandem_tests::{Stack, Webhook, eventually};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// Whether a subject is of a kind.
-type Is<'a> = &'a dyn Fn(&str) -> bool;
+type Is<'a> = &'a (dyn Fn(&str) -> bool + Sync);
+
+/// Whether a subject begins so and has that last token.
+fn is_from_to(subject: &str, head: &str, last: &str) -> bool {
+    subject.starts_with(head) && subject.rsplit('.').next() == Some(last)
+}
 
 /// Everything that is published from now on: what the services tell each other, and the public feed.
-async fn listen(stack: &Stack) -> impl Stream<Item = async_nats::Message> + Unpin {
+async fn listen(stack: &Stack) -> impl Stream<Item = async_nats::Message> + Send + Unpin {
     let client = async_nats::connect(stack.nats.url()).await.unwrap();
     let inside = client.subscribe("tandem.>").await.unwrap();
     let public = client.subscribe("incidents.v1.>").await.unwrap();
@@ -32,7 +37,7 @@ fn trace_of(traceparent: &str) -> String {
 
 /// Waits for the first message of each kind and gives their trace ids.
 async fn traces_of(
-    messages: &mut (impl Stream<Item = async_nats::Message> + Unpin),
+    messages: &mut (impl Stream<Item = async_nats::Message> + Send + Unpin),
     kinds: &[(&'static str, Is<'_>)],
 ) -> BTreeMap<&'static str, String> {
     let mut found = BTreeMap::new();
@@ -84,12 +89,8 @@ async fn one_trace_spans_from_a_webhook_to_the_call_and_the_public_event_it_caus
     let observed = format!("tandem.in.pagerduty.{}.", stack.integration);
     let kinds: &[(&str, Is<'_>)] = &[
         ("message to the reconciler", &|subject| subject.starts_with(&observed)),
-        ("message to the egress", &|subject| {
-            subject.starts_with("tandem.out.") && subject.ends_with(".state")
-        }),
-        ("public event", &|subject| {
-            subject.starts_with("incidents.v1.demo.") && subject.ends_with(".created")
-        }),
+        ("message to the egress", &|subject| is_from_to(subject, "tandem.out.", "state")),
+        ("public event", &|subject| is_from_to(subject, "incidents.v1.demo.", "created")),
     ];
     let mut traces = traces_of(&mut messages, kinds).await;
     let call = trace_of_call(&stack, "GET", &format!("/incidents/{record}")).await;
@@ -113,12 +114,8 @@ async fn one_trace_spans_from_an_edit_to_the_call_and_the_public_event_it_causes
 
     let kinds: &[(&str, Is<'_>)] = &[
         ("edit", &|subject| subject.starts_with("tandem.in.platform.")),
-        ("message to the egress", &|subject| {
-            subject.starts_with("tandem.out.") && subject.ends_with(".state")
-        }),
-        ("public event", &|subject| {
-            subject.starts_with("incidents.v1.demo.") && subject.ends_with(".updated")
-        }),
+        ("message to the egress", &|subject| is_from_to(subject, "tandem.out.", "state")),
+        ("public event", &|subject| is_from_to(subject, "incidents.v1.demo.", "updated")),
     ];
     let mut traces = traces_of(&mut messages, kinds).await;
     let call = trace_of_call(&stack, "PUT", &format!("/incidents/{record}")).await;

@@ -247,22 +247,13 @@ impl Stack {
     /// no dead letter, no request PagerDuty would have frowned at, nothing unpublished.
     pub async fn at_rest(&self) {
         eventually("everything is published and confirmed", Duration::from_secs(15), || async {
-            let unpublished = self
-                .count("select (select count(*) from outbox) + (select count(*) from desired where published < version)")
-                .await;
-            let unconfirmed: Vec<String> = sqlx::query_scalar(
-                "select row_to_json(links)::text from links where confirmed < version and problem is null",
-            )
-            .fetch_all(&self.database)
-            .await
-            .unwrap_or_else(|error| vec![error.to_string()]);
-            let pending = self.pagerduty.pending();
-            let waiting = self.waiting().await;
-            if unpublished == 0 && unconfirmed.is_empty() && pending == 0 && waiting == Ok(0) {
-                Ok(())
-            } else {
-                Err((unpublished, unconfirmed, pending, waiting))
-            }
+            // What moves on while one place after the other is looked at may have passed each of
+            // them unseen; a second look in which nothing was called or delivered would find it.
+            let seen = || (self.pagerduty.calls(0).len(), self.pagerduty.deliveries(0).len());
+            let before = seen();
+            self.stands_still().await?;
+            self.stands_still().await?;
+            if seen() == before { Ok(()) } else { Err("something was called".to_owned()) }
         })
         .await;
         assert_eq!(self.pagerduty.violations(), Vec::<String>::new(), "requests out of line");
@@ -272,6 +263,28 @@ impl Stack {
         let mut dead = jetstream.get_stream("TANDEM_DLQ").await.expect("the stream is there");
         let dead = dead.info().await.expect("the stream is there").state.messages;
         assert_eq!(dead, 0, "dead letters");
+    }
+
+    /// Whether nothing is on its way at any place; else what is where.
+    async fn stands_still(&self) -> Result<(), String> {
+        let pending = self.pagerduty.pending();
+        let waiting = self.waiting().await;
+        let unpublished = self
+            .count("select (select count(*) from outbox) + (select count(*) from desired where published < version)")
+            .await;
+        let unconfirmed: Vec<String> = sqlx::query_scalar(
+            "select row_to_json(links)::text from links where confirmed < version and problem is null",
+        )
+        .fetch_all(&self.database)
+        .await
+        .map_err(|error| error.to_string())?;
+        if unpublished == 0 && unconfirmed.is_empty() && pending == 0 && waiting == Ok(0) {
+            return Ok(());
+        }
+        Err(format!(
+            "{pending} webhooks pending, {waiting:?} messages waiting, {unpublished} unpublished, \
+             unconfirmed: {unconfirmed:#?}"
+        ))
     }
 
     /// Stops the broker, takes its disk away, and starts it again.

@@ -18,13 +18,38 @@ const STEPS: usize = 30;
 #[derive(Debug)]
 pub(super) struct Ending {
     /// The platform's incidents.
-    pub(super) platform: Vec<String>,
+    platform: Vec<String>,
     /// PagerDuty's records.
-    pub(super) records: Vec<String>,
+    records: Vec<String>,
     /// How many notes the timelines hold.
-    pub(super) timeline_notes: i64,
+    timeline_notes: i64,
     /// What the calls came to.
-    pub(super) ledger: Ledger,
+    ledger: Ledger,
+}
+
+impl Ending {
+    /// In what this ending differs from a calm one; nothing, when it is the same.
+    pub(super) fn differences(&self, calm: &Self) -> Vec<String> {
+        let mut found = self.ledger.differences(&calm.ledger);
+        for (what, here, there) in
+            [("incident", &self.platform, &calm.platform), ("record", &self.records, &calm.records)]
+        {
+            let only = |of: &[String], other: &[String], word: &str| -> Vec<String> {
+                let lines = of.iter().filter(|line| !other.contains(line));
+                lines.map(|line| format!("{word} {what}: {line}")).collect()
+            };
+            found.extend(only(here, there, "unexpected"));
+            found.extend(only(there, here, "missing"));
+            if here.len() != there.len() {
+                found.push(format!("{} {what}s instead of {}", here.len(), there.len()));
+            }
+        }
+        if self.timeline_notes != calm.timeline_notes {
+            let (here, there) = (self.timeline_notes, calm.timeline_notes);
+            found.push(format!("{here} notes on timelines instead of {there}"));
+        }
+        found
+    }
 }
 
 /// Plays calmly: each step has settled before the next.
