@@ -260,9 +260,20 @@ impl Stack {
         let jetstream = async_nats::jetstream::new(
             async_nats::connect(self.nats.url()).await.expect("nats is there"),
         );
-        let mut dead = jetstream.get_stream("TANDEM_DLQ").await.expect("the stream is there");
-        let dead = dead.info().await.expect("the stream is there").state.messages;
-        assert_eq!(dead, 0, "dead letters");
+        eventually("dead letters are taken in", Duration::from_secs(5), || async {
+            let stream = jetstream.get_stream("TANDEM_DLQ").await.map_err(|e| e.to_string())?;
+            match stream.cached_info().state.messages {
+                0 => Ok(()),
+                left => Err(left.to_string()),
+            }
+        })
+        .await;
+        let dead: Vec<String> =
+            sqlx::query_scalar("select cause from dead_letters where state = 'open'")
+                .fetch_all(&self.database)
+                .await
+                .expect("the letters");
+        assert_eq!(dead, Vec::<String>::new(), "dead letters");
     }
 
     /// Whether nothing is on its way at any place; else what is where.
