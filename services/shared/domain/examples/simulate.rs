@@ -77,14 +77,14 @@ fn replay(seed: u64) -> io::Result<bool> {
     let plan = Plan::of(seed, Knobs::rough());
     let report = World::play(&plan, true);
     let mut out = io::stdout().lock();
-    writeln!(out, "{plan:#?}")?;
+    writeln!(out, "{plan}")?;
     tell(&mut out, &report)?;
     let worst = report.violations.iter().find(|(violation, _)| !violation.is_counted_only());
     let worst = worst.or_else(|| report.violations.first());
     if let Some((violation, _)) = worst {
         let small = shrink(&plan, *violation);
         writeln!(out, "\n{violation:?} with {} of {} steps:", small.len(), plan.len())?;
-        writeln!(out, "{small:#?}")?;
+        writeln!(out, "{small}")?;
         tell(&mut out, &World::play(&small, true))?;
     }
     Ok(!report.failed())

@@ -38,8 +38,8 @@ pub(super) struct Cell {
     pub(super) author: Author,
 }
 
-/// Who wrote the values a snapshot shows.
-pub(super) type Shown = BTreeMap<Field, Author>;
+/// The values a snapshot shows, with who wrote them.
+pub(super) type Shown = BTreeMap<Field, Cell>;
 
 /// What a call or a person changes, all at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -312,7 +312,7 @@ impl Far {
         let mut shown = Shown::new();
         for (field, cell) in cells {
             snapshot.fields.insert(*field, foreign(*field, &cell.value));
-            shown.insert(*field, cell.author);
+            shown.insert(*field, cell.clone());
         }
         if let Some(assigned) = snapshot.fields.get(&Field::AssignedTo) {
             snapshot.assignees.extend(assigned.value.clone());

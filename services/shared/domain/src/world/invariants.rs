@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     World,
-    far::{Author, Shown},
+    far::{Author, Cell, Shown},
     integration_id, label,
 };
 use crate::{
     clock::Offset,
     decision::{Decision, Head, Rule},
-    event::Event,
     field::{Field, Value},
     incident::Side,
     integration::{Integration, Strategy},
@@ -89,7 +88,6 @@ impl World {
         before: &Before,
         side: Option<usize>,
         shown: &[Shown],
-        event: &Event,
         step: &Step,
     ) {
         self.check_chain(before, step);
@@ -99,8 +97,8 @@ impl World {
         }
         let Some(side) = side else { return };
         for shown in shown {
-            for (field, author) in shown {
-                self.look_at(side, *field, *author, event, step);
+            for (field, cell) in shown {
+                self.look_at(side, *field, cell, step);
             }
         }
     }
@@ -162,17 +160,16 @@ impl World {
     }
 
     /// What became of one value that an event shows.
-    fn look_at(&mut self, side: usize, field: Field, author: Author, event: &Event, step: &Step) {
+    fn look_at(&mut self, side: usize, field: Field, cell: &Cell, step: &Step) {
         let link = self.link(side).map(|link| link.id);
         let of_field = |it: &&Decision| it.field == field && it.link == link && link.is_some();
         let decisions = step.decisions.iter().filter(of_field);
-        match author {
+        match cell.author {
             Author::Us(version) | Author::Effect(version) => {
-                let value = shown_value(event, field, side);
-                let judged = decisions.filter(|it| value.contains(&it.external));
+                let judged = decisions.filter(|it| it.external == cell.value);
                 let judged = judged.filter(|it| is_verdict(it.rule));
                 let judged: Vec<_> = judged.map(|it| (it.before != it.after, it.rule)).collect();
-                if self.forgot.contains(&side) || self.disturbs(side, field) {
+                if self.forgot.contains(&side) || field == Field::AssignedTo {
                     return;
                 }
                 for (moved, rule) in judged {
@@ -223,12 +220,6 @@ impl World {
         }
     }
 
-    /// Whether what somebody changes can be the side effect of another field's change.
-    fn disturbs(&self, side: usize, field: Field) -> bool {
-        let _ = side;
-        field == Field::AssignedTo
-    }
-
     fn agrees(&self, side: usize, field: Field) -> impl Fn(&Value) -> bool + use<> {
         let lens = self.near.configs.get(&integration_id(side));
         let lens = lens.and_then(|config| Some(config.fields.get(&field)?.lens.clone()));
@@ -243,8 +234,8 @@ impl World {
     /// Notes edits that are what a write of ours is to put there; before the rules look at them.
     pub(super) fn coincidences(&mut self, side: Option<usize>, shown: &[Shown]) {
         let Some(side) = side else { return };
-        let marks = shown.iter().flatten().filter_map(|(field, author)| match author {
-            Author::Person(number) => Some((*field, *number)),
+        let marks = shown.iter().flatten().filter_map(|(field, cell)| match cell.author {
+            Author::Person(number) => Some((*field, number)),
             _ => None,
         });
         for (field, number) in marks.collect::<Vec<_>>() {
@@ -297,7 +288,8 @@ impl World {
     fn check_mark(&mut self, number: usize) {
         let Some(mark) = self.ledger.get(number) else { return };
         let Some((version, _)) = mark.overwritten else { return };
-        if mark.judged.is_some() || mark.agreed {
+        // Whoever is assigned gives way to whoever acknowledges.
+        if mark.judged.is_some() || mark.agreed || mark.field == Field::AssignedTo {
             return;
         }
         let what = format!("{} of {} [{number}], by version {version}", mark.field, mark.side);
@@ -371,27 +363,4 @@ const fn is_verdict(rule: Rule) -> bool {
         rule,
         Rule::Enforced | Rule::Resolved | Rule::Created | Rule::Edited | Rule::Overtaken
     )
-}
-
-/// The values of a field that an event shows.
-fn shown_value(event: &Event, field: Field, _side: usize) -> Vec<Value> {
-    use crate::event::Outcome;
-    let mut values = Vec::new();
-    let mut take = |snapshot: &crate::event::Snapshot| {
-        values.extend(snapshot.fields.get(&field).map(|foreign| foreign.value.clone()));
-    };
-    match event {
-        Event::Observation(it) => it.snapshot.iter().for_each(&mut take),
-        Event::Receipt(receipt) => match &receipt.outcome {
-            Outcome::Settled { before, after, .. } => {
-                before.iter().chain(after).for_each(|reading| take(&reading.snapshot));
-            }
-            Outcome::Refused { before, .. } => {
-                before.iter().for_each(|reading| take(&reading.snapshot));
-            }
-            Outcome::Noted { .. } => {}
-        },
-        Event::Edit(_) => {}
-    }
-    values
 }

@@ -71,7 +71,7 @@ impl World {
         let step = reconcile(self.near.state.take(), input, &self.near.configs);
         self.near.state.clone_from(&step.state);
         self.say_step(&step);
-        self.inspect(&before, side, &shown, &event, &step);
+        self.inspect(&before, side, &shown, &step);
         if matches!(step.effect, Effect::Applied) {
             self.repeat(input, &event, &step);
         }

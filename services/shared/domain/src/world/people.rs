@@ -223,9 +223,9 @@ impl World {
 
     /// A message that reached us shows these values.
     pub(super) fn showed(&mut self, side: usize, shown: &Shown) {
-        for author in shown.values() {
-            if let Author::Person(mark) = author
-                && let Some(mark) = self.ledger.get_mut(*mark).filter(|mark| mark.side == side)
+        for cell in shown.values() {
+            if let Author::Person(mark) = cell.author
+                && let Some(mark) = self.ledger.get_mut(mark).filter(|mark| mark.side == side)
             {
                 mark.shown = true;
             }

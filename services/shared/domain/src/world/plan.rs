@@ -3,6 +3,8 @@
 //! A plan is made from a seed and is all there is to a world: the same plan always plays the same
 //! way. [`Plan::without`] takes one step out, for shrinking.
 
+use std::fmt;
+
 use super::{chance::Chance, label};
 use crate::{
     field::{Field, SEVERITIES, STATUSES, Value},
@@ -370,4 +372,21 @@ fn ours(chance: &mut Chance, knobs: Knobs) -> Step {
     };
     let back = if chance.permille(150) { chance.between(1, 1500) } else { 0 };
     Step::Ours { field, value, back, revision: chance.permille(300) }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "it begins {:?}; {:?}", self.begin, self.knobs)?;
+        for (side, setup) in self.setups.iter().enumerate() {
+            let Setup { strategy, narrow, mapped, offset, drift, .. } = setup;
+            write!(f, "side {side}: {strategy:?}, clock {offset:+} ms {drift:+} ppm")?;
+            write!(f, "{}", if *narrow { ", narrow" } else { "" })?;
+            writeln!(f, "{}", if *mapped { "" } else { ", no service mapped" })?;
+            for (field, Ruled { owner, enforced, direction, priority }) in &setup.rules {
+                let enforced = if *enforced { " enforced" } else { "" };
+                writeln!(f, "  {field}: {owner:?}{enforced} {direction:?} {priority}")?;
+            }
+        }
+        self.steps.iter().try_for_each(|(at, step)| writeln!(f, "{at:>6} {step:?}"))
+    }
 }
