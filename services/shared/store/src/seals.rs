@@ -41,7 +41,7 @@ pub struct Seal {
 
 impl Seal {
     /// What its hash must be.
-    pub(crate) fn expected_hash(&self) -> String {
+    pub fn expected_hash(&self) -> String {
         let Self { number, at, leaves, tree, previous, .. } = self;
         let at = at.as_microsecond();
         hex::encode(Sha256::digest(format!("{number}\n{at}\n{leaves}\n{tree}\n{previous}")))
@@ -58,7 +58,7 @@ pub struct Leaf {
 }
 
 /// The Merkle root over leaves, in hex (the tree of RFC 6962, section 2.1).
-pub(crate) fn tree(leaves: &[Leaf]) -> String {
+pub fn tree(leaves: &[Leaf]) -> String {
     let mut level: Vec<_> = leaves
         .iter()
         .map(|Leaf { incident, head }| {
