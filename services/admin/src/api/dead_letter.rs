@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::find;
 use crate::{
     Admin,
+    caller::Caller,
     dead_letters::{
         replay::{self, Order, Replayed},
         state,
@@ -31,8 +32,6 @@ const GROUPS: u32 = 1000;
 /// How many letters may be named at once.
 const NAMED_MAX: usize = 1000;
 const REASON_MAX: usize = 1024;
-/// Who asks, while nobody has to say who they are.
-const CALLER: &str = "unnamed";
 
 /// Answers one letter, whole.
 pub(crate) async fn get(
@@ -91,11 +90,12 @@ pub(crate) async fn groups(
 /// Sends one letter again, or shows what would be sent.
 pub(crate) async fn replay_one(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ReplayDeadLetterRequest,
 ) -> Result<v1::ReplayDeadLetterResponse, Refusal> {
     let id = letter_id(&request.dead_letter)?;
     let edited = (!request.edited.is_empty()).then_some(request.edited.as_str());
-    let order = Order { edited, actor: CALLER, reason: None, now: clock::now() };
+    let order = Order { edited, actor: caller.name(), reason: None, now: clock::now() };
     let mut transaction = admin.store.begin().await?;
     let replayed = if request.validate_only {
         // Nothing of it is committed.
@@ -118,6 +118,7 @@ pub(crate) async fn replay_one(
 /// Begins a replay of many letters.
 pub(crate) async fn replay_many(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ReplayDeadLettersRequest,
 ) -> Result<v1::Replay, Refusal> {
     let way = way(request.direction());
@@ -139,7 +140,7 @@ pub(crate) async fn replay_many(
         id: Mint::new(now, Uuid::new_v4().as_bytes()).id(),
         org: filter.org.as_ref().map(ToString::to_string),
         integration: filter.integration,
-        actor: CALLER.to_owned(),
+        actor: caller.name().to_owned(),
         progress: Progress::default(),
         created_at: now,
         finished_at: None,
@@ -148,7 +149,7 @@ pub(crate) async fn replay_many(
     replay.progress.total = total;
     let entry = audit::Entry {
         at: now,
-        actor: CALLER,
+        actor: caller.name(),
         action: "dead_letters.replay",
         target: &replay.id.to_string(),
         reason: None,
@@ -179,6 +180,7 @@ pub(crate) async fn get_replay(
 /// Gives one letter up.
 pub(crate) async fn discard(
     admin: &Admin,
+    caller: &Caller,
     request: v1::DiscardDeadLetterRequest,
 ) -> Result<v1::DeadLetter, Refusal> {
     let id = letter_id(&request.dead_letter)?;
@@ -193,7 +195,7 @@ pub(crate) async fn discard(
     dead_letters::settle(&mut transaction, id, State::Discarded, reason, now).await?;
     let entry = audit::Entry {
         at: now,
-        actor: CALLER,
+        actor: caller.name(),
         action: "dead_letter.discard",
         target: &id.to_string(),
         reason: Some(reason),
@@ -280,14 +282,16 @@ impl DeadLetterService for Admin {
         &self,
         request: Request<v1::ReplayDeadLetterRequest>,
     ) -> Result<Response<v1::ReplayDeadLetterResponse>, Status> {
-        Ok(Response::new(replay_one(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(replay_one(self, &caller, request.into_inner()).await?))
     }
 
     async fn replay_dead_letters(
         &self,
         request: Request<v1::ReplayDeadLettersRequest>,
     ) -> Result<Response<v1::Replay>, Status> {
-        Ok(Response::new(replay_many(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(replay_many(self, &caller, request.into_inner()).await?))
     }
 
     async fn get_replay(
@@ -301,6 +305,7 @@ impl DeadLetterService for Admin {
         &self,
         request: Request<v1::DiscardDeadLetterRequest>,
     ) -> Result<Response<v1::DeadLetter>, Status> {
-        Ok(Response::new(discard(self, request.into_inner()).await?))
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(discard(self, &caller, request.into_inner()).await?))
     }
 }

@@ -14,6 +14,7 @@ use tandem_proto::{json, v1, words::Word};
 use super::{Rest, problem};
 use crate::{
     api::dead_letter,
+    caller::Caller,
     refusal::{Checks, Refusal},
 };
 
@@ -129,6 +130,7 @@ async fn one(State(rest): State<Rest>, Path(id): Path<String>) -> Result<Respons
 
 async fn replay_one(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Result<Json<One>, JsonRejection>,
 ) -> Result<Response, Refusal> {
@@ -141,12 +143,13 @@ async fn replay_one(
         edited: body.edited.map(|edited| edited.to_string()).unwrap_or_default(),
         validate_only: body.validate_only,
     };
-    let replayed = dead_letter::replay_one(&rest.admin, request).await?;
+    let replayed = dead_letter::replay_one(&rest.admin, &caller, request).await?;
     Ok(Json(json::ReplayedLetter::from(replayed)).into_response())
 }
 
 async fn replay_many(
     State(rest): State<Rest>,
+    caller: Caller,
     body: Result<Json<Many>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let body = match body {
@@ -163,7 +166,7 @@ async fn replay_many(
         group: body.group,
         dead_letters: body.dead_letters,
     };
-    let begun = json::Replay::from(dead_letter::replay_many(&rest.admin, request).await?);
+    let begun = json::Replay::from(dead_letter::replay_many(&rest.admin, &caller, request).await?);
     Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
 }
 
@@ -175,6 +178,7 @@ async fn replay(State(rest): State<Rest>, Path(id): Path<String>) -> Result<Resp
 
 async fn discard(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Result<Json<Discarding>, JsonRejection>,
 ) -> Result<Response, Refusal> {
@@ -183,7 +187,7 @@ async fn discard(
         Err(rejection) => return Ok(problem::unreadable(&rejection)),
     };
     let request = v1::DiscardDeadLetterRequest { dead_letter: id, reason: body.reason };
-    let discarded = dead_letter::discard(&rest.admin, request).await?;
+    let discarded = dead_letter::discard(&rest.admin, &caller, request).await?;
     Ok(Json(json::DeadLetter::from(discarded)).into_response())
 }
 
