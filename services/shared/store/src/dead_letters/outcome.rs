@@ -59,8 +59,8 @@ pub async fn settle(
 }
 
 /// Finds open letters that have become pointless, one of them or all, and says which: a desired
-/// state after which a newer one was answered or given up, and an event that was taken in by
-/// another delivery.
+/// state after which a newer one was answered or given up, a note that has got there, and an event
+/// that was taken in by another delivery.
 pub async fn supersede(
     conn: &mut PgConnection,
     only: Option<DeadLetterId>,
@@ -85,6 +85,15 @@ pub async fn supersede(
                 and letter.kind = 'state'
                 and newer.kind = 'state'
                 and newer.version > letter.version
+            union all
+            select letter.id, 'the note is there since'
+            from dead_letters as letter
+            join note_links on note_links.link = letter.link
+            where
+                letter.state = 'open'
+                and letter.kind = 'act'
+                and note_links.foreign_id is not null
+                and right(letter.subject, 36) = 'nte_' || replace(note_links.note::text, '-', '')
             union all
             select letter.id, 'the event was taken in since: ' || inbox.effect
             from dead_letters as letter
