@@ -16,13 +16,13 @@ pub const FRESH_ENV: &str = "TANDEM_BINS_FRESH";
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BinError {
     /// The calling program does not lie in a target folder.
-    #[error("{0} is not in a cargo target folder")]
+    #[error("{0} is not in a cargo target folder; start it as `cargo dev`")]
     NoTarget(PathBuf),
     /// Cargo could not build.
-    #[error("`cargo build` failed: {0}")]
+    #[error("the programs could not be built: {0}")]
     Build(String),
     /// There is no such program, although everything was built.
-    #[error("the workspace builds no program called {0}")]
+    #[error("{0} is not built; `cargo build --workspace --bins` builds every program")]
     Missing(String),
 }
 
@@ -49,14 +49,16 @@ pub fn build(root: &Path) -> Result<(), BinError> {
     }
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(BinError::Build(status.to_string())),
+        Ok(status) => Err(BinError::Build(format!("cargo ended with {status}; see above"))),
         // Whoever has no toolchain of their own runs what somebody built for them.
         Err(error)
             if is_out_of_reach(&error) && PROGRAMS.iter().all(|name| built(name).is_ok()) =>
         {
             Ok(())
         }
-        Err(error) => Err(BinError::Build(error.to_string())),
+        Err(error) => Err(BinError::Build(format!(
+            "cargo cannot be run ({error}); Rust is to be had from https://rustup.rs"
+        ))),
     }
 }
 

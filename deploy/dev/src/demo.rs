@@ -4,7 +4,6 @@
 //! from outside, in the simulator's journal and in the public feed on NATS. It ends well only if both sides tell the
 //! same story and then keep silent.
 
-mod feed;
 mod scene;
 mod sides;
 mod story;

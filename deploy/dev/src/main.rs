@@ -4,6 +4,7 @@
 
 mod commands;
 mod demo;
+mod feed;
 mod stack;
 
 use std::process::ExitCode;

@@ -5,6 +5,8 @@
 //! itself, on the server's port), and each process starts its search elsewhere, so that tests running side by side do
 //! not pick the same port between the check and the use.
 
+use std::env;
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,6 +19,25 @@ const COUNT: u16 = 12_000;
 
 /// How many picks this process has made or skipped.
 static PICKS: AtomicU16 = AtomicU16::new(0);
+
+/// The right to pick ports that others of this user would pick as well; given back when dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: Option<File>,
+}
+
+/// Waits until nobody else of this user is between picking preferred ports and listening on them.
+///
+/// Where there is no place for a lock, everybody has their turn at once, and one of two may lose a port to the other.
+pub fn turn() -> Turn {
+    let name = format!("tandem-dev-ports-{}.lock", rustix::process::geteuid().as_raw());
+    let open = || {
+        let lock = File::options().create(true).append(true).open(env::temp_dir().join(name))?;
+        lock.lock()?;
+        io::Result::Ok(lock)
+    };
+    Turn { _lock: open().ok() }
+}
 
 /// Says whether a port of 127.0.0.1 is free at this moment.
 pub fn is_free(port: u16) -> bool {
@@ -71,6 +92,17 @@ mod tests {
         let port = free().unwrap();
         let _holder = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
         assert!(!is_free(port));
+    }
+
+    #[test]
+    fn one_waits_while_another_has_their_turn() {
+        let first = turn();
+        let second = std::thread::spawn(|| drop(turn()));
+        // It can only be seen not to have got it yet; that it gets it in the end is waited for.
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!second.is_finished());
+        drop(first);
+        second.join().unwrap();
     }
 
     #[test]

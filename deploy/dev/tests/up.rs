@@ -1,14 +1,17 @@
 //! `cargo dev up` as a user has it: in the background, in a checkout of its own, with every program for real.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde_json::{Value, json};
 use tandem_dev::pids::Identity;
-use tandem_dev::{bins, http, workspace};
+use tandem_dev::{Nats, NatsOptions, Progress, bins, http, runtimes, workspace};
 
 /// Runs the runner in a checkout.
 fn dev(root: &Path, words: &[&str]) -> std::io::Result<Output> {
@@ -193,4 +196,59 @@ fn what_is_up_can_be_used_killed_and_stopped_and_keeps_its_data() {
     assert!(left.iter().all(|(_, identity)| identity.is_alive()), "{left:?}");
     checkout.dev(&["down"]).unwrap();
     assert!(left.iter().all(|(_, identity)| !identity.is_alive()), "{left:?}");
+}
+
+/// Makes a stream with a setting that cannot be changed later, as an earlier version may have.
+fn leave_an_older_stream(checkout: &Path) -> anyhow::Result<()> {
+    let server = runtimes::nats_server(&workspace::root()?, Progress::Silent)?;
+    let dir = checkout.join(".dev/nats");
+    let mut nats = Nats::start(&server, NatsOptions { dir, ..NatsOptions::default() })?;
+    let mut stream = TcpStream::connect(nats.url().trim_start_matches("nats://"))?;
+    let config = json!({ "name": "TANDEM_IN", "subjects": ["tandem.in.>"], "storage": "file", "max_consumers": 3 });
+    let config = config.to_string();
+    write!(
+        stream,
+        "CONNECT {{\"verbose\":false}}\r\nSUB made 1\r\nPUB $JS.API.STREAM.CREATE.TANDEM_IN made {}\r\n{config}\r\n",
+        config.len()
+    )?;
+    let answered = BufReader::new(stream)
+        .lines()
+        .find(|line| line.as_ref().map_or(true, |line| line.contains("stream_create_response")));
+    anyhow::ensure!(!answered.context("no answer")??.contains("error"), "the stream is not made");
+    Ok(nats.stop()?)
+}
+
+#[test]
+fn data_of_another_layout_ends_the_start_with_what_to_do_about_it() {
+    let checkout = Checkout::new().unwrap();
+    leave_an_older_stream(checkout.0.path()).unwrap();
+    let began = Instant::now();
+    let said = checkout.dev(&["up", "--built"]).unwrap_err();
+    assert!(said.contains("TANDEM_IN") && said.contains("cargo dev up --fresh"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(20), "it does not wait until nothing is ready");
+    // Nothing was thrown away unasked, and what it says to do helps.
+    assert!(checkout.0.path().join(".dev/nats/jetstream").is_dir());
+    checkout.dev(&["up", "--built", "--fresh", "--detach"]).unwrap();
+    // Starting over is not for what runs.
+    let said = checkout.dev(&["up", "--built", "--fresh"]).unwrap_err();
+    assert!(said.contains("cargo dev down"), "{said}");
+}
+
+#[test]
+fn with_nothing_up_each_command_says_what_to_do() {
+    let checkout = Checkout::new().unwrap();
+    for words in [&["env"][..], &["im", "incident", "list"]] {
+        let said = checkout.dev(words).unwrap_err();
+        assert!(said.contains("cargo dev up"), "{words:?}: {said}");
+    }
+    assert!(checkout.dev(&["im", "incident", "list", "--help"]).unwrap().contains("Usage"));
+    assert!(checkout.dev(&["down"]).unwrap().contains("nothing was running"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    // Found by neither the current folder nor the program, which is started from a copy.
+    let program = elsewhere.path().join("dev");
+    fs::copy(env!("CARGO_BIN_EXE_tandem-dev"), &program).unwrap();
+    let mut command = Command::new(program);
+    let output = command.current_dir(elsewhere.path()).env_remove("CARGO_MANIFEST_DIR").arg("env");
+    let said = String::from_utf8_lossy(&output.output().unwrap().stderr).into_owned();
+    assert!(said.contains("run it in the folder you cloned"), "{said}");
 }

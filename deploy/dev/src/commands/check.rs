@@ -38,6 +38,7 @@ pub(crate) fn all(root: &Path, signals: &Signals) -> anyhow::Result<()> {
 
 fn fmt(root: &Path, signals: &Signals) -> anyhow::Result<()> {
     steps::show("formatting", cargo(root, &["fmt", "--all", "--", "--check"]), signals)
+        .map_err(|error| anyhow::anyhow!("{error:#}; `cargo fmt --all` mends it"))
 }
 
 fn queries(root: &Path, _signals: &Signals) -> anyhow::Result<()> {

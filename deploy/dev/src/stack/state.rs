@@ -104,8 +104,14 @@ pub(crate) struct Hold {
 /// Takes that right; `None` when another process has it.
 pub(crate) fn hold(root: &Path) -> anyhow::Result<Option<Hold>> {
     let folder = workspace::dev_dir(root);
-    fs::create_dir_all(&folder).with_context(|| format!("{} is needed", folder.display()))?;
-    let lock = File::options().create(true).append(true).open(folder.join("lock"))?;
+    let open = || {
+        fs::create_dir_all(&folder)?;
+        File::options().create(true).append(true).open(folder.join("lock"))
+    };
+    let lock = open().with_context(|| {
+        let folder = folder.display();
+        format!("{folder} cannot be written; give it to yourself (it may be root's), or remove it")
+    })?;
     match lock.try_lock() {
         Ok(()) => Ok(Some(Hold { _lock: lock })),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -3,6 +3,7 @@
 //! So a service can be killed to see that nothing is lost. What keeps ending is not started for ever: the stack is
 //! stopped and the end of the log shown.
 
+use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::commands::steps::{self, Signals};
 
 /// How often everything is looked at.
 const POLL: Duration = Duration::from_millis(200);
-/// How many restarts within [`WINDOW`] are one too many.
+/// How many restarts of one part within [`WINDOW`] are one too many.
 const RESTARTS: usize = 6;
 /// The time over which restarts are counted.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -73,17 +74,39 @@ impl Part for Postgres {
     }
 }
 
+/// The restarts of late, of each part for itself: one that keeps ending is not excused by others that do not, and
+/// several that were killed once each are no cause for giving up.
+#[derive(Debug, Default)]
+struct Restarts(HashMap<String, Vec<Instant>>);
+
+impl Restarts {
+    fn is_one_too_many(&mut self, name: &str, at: Instant) -> bool {
+        let of_late = self.0.entry(name.to_owned()).or_default();
+        of_late.retain(|earlier| at.saturating_duration_since(*earlier) < WINDOW);
+        of_late.push(at);
+        of_late.len() >= RESTARTS
+    }
+}
+
+/// Where a part's log is, from the root of the checkout.
+fn log_of(name: &str) -> String {
+    match name {
+        "nats-server" => ".dev/nats/nats.log".to_owned(),
+        "postgres" => ".dev/postgres/postgres.log".to_owned(),
+        service => format!(".dev/log/{service}.log"),
+    }
+}
+
 impl Stack {
     /// Watches until somebody wants an end.
     pub(crate) fn supervise(&mut self, signals: &Signals) -> anyhow::Result<()> {
-        let mut restarts: Vec<Instant> = Vec::new();
+        let mut restarts = Restarts::default();
         while !signals.asked() {
             if let Some(name) = self.restart_one()? {
                 steps::line(format_args!("! {name} had ended; it runs again"));
-                restarts.retain(|at| at.elapsed() < WINDOW);
-                restarts.push(Instant::now());
-                if restarts.len() >= RESTARTS {
-                    bail!("{name} keeps ending; see its log under .dev");
+                if restarts.is_one_too_many(&name, Instant::now()) {
+                    let log = log_of(&name);
+                    bail!("{name} ended {RESTARTS} times within a minute; {log} says why");
                 }
             }
             thread::sleep(POLL);
@@ -112,5 +135,24 @@ impl Stack {
             configure::run(&self.state.addresses)?;
         }
         Ok(Some(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_may_end_now_and_then_but_none_over_and_over() {
+        let (mut restarts, start) = (Restarts::default(), Instant::now());
+        for second in 0..30_u32 {
+            let name =
+                ["ingress", "reconciler", "egress", "admin", "sim", "nats"][second as usize % 6];
+            let at = start + Duration::from_secs(second.into());
+            assert!(!restarts.is_one_too_many(name, at), "{name} at {second} s");
+        }
+        let at = start + Duration::from_secs(30);
+        assert!(restarts.is_one_too_many("ingress", at), "for the sixth time");
+        assert!(!restarts.is_one_too_many("ingress", at + WINDOW), "long ago is forgiven");
     }
 }

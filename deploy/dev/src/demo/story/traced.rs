@@ -12,10 +12,10 @@ use tandem_dev::workspace;
 
 use super::Pair;
 use crate::commands::told;
-use crate::demo::feed::Message;
 use crate::demo::scene::{Act, Scene};
 use crate::demo::sides::text;
 use crate::demo::witness::{Call, Seen};
+use crate::feed::Message;
 use crate::stack::configure::{HANDLE, SERVICE};
 
 /// The note.
@@ -31,10 +31,12 @@ pub(super) fn play(scene: &mut Scene<'_>) -> anyhow::Result<Pair> {
     scene.chapter("One trace, from a webhook to the call it causes")?;
     let record = lost(scene)?;
     let messages = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&messages);
-    let _feed = scene.listen("tandem.>", move |message| {
-        heard.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-    })?;
+    let hear = || {
+        let heard = Arc::clone(&messages);
+        move |message| heard.lock().unwrap_or_else(PoisonError::into_inner).push(message)
+    };
+    let _inside = scene.listen("tandem.>", hear())?;
+    let _public = scene.listen("incidents.v1.>", hear())?;
     let (act, pair) = noted(scene, record)?;
     let messages = messages.lock().unwrap_or_else(PoisonError::into_inner).clone();
     one_trace(scene, act, &pair, &messages)?;
@@ -107,6 +109,7 @@ fn one_trace(
     };
     let link = scene.platform.link(HANDLE, "record", &pair.record)?.unwrap_or_default();
     let state = format!(".{}.state", text(&link, "id"));
+    let created = format!(".{}.created", pair.incident);
     let log = workspace::dev_dir(&workspace::root()?).join("log/tandem-ingress.log");
     let log = fs::read_to_string(log).unwrap_or_default();
     // A stack that somebody else started may log less.
@@ -122,6 +125,7 @@ fn one_trace(
             of(&|it| it.header("Nats-Msg-Id").ends_with(event)),
         ),
         ("message to the egress".to_owned(), of(&|it| it.subject.ends_with(&state))),
+        ("public event".to_owned(), of(&|it| it.subject.ends_with(&created))),
         (format!("GET {}", call.path), trace_of(&call.traceparent)),
     ];
     let told = stops.get(usize::from(!is_logged)..).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use anyhow::{Context, bail, ensure};
 
 /// A subscription; it ends when dropped.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     stream: TcpStream,
 }
 
@@ -22,18 +22,18 @@ impl Drop for Feed {
 
 /// A message as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// Where it was published.
-    pub(super) subject: String,
+    pub(crate) subject: String,
     /// Its headers as they came, a line each; empty when it has none.
     headers: String,
     /// What it says.
-    pub(super) payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Message {
     /// A header's value; empty when there is no such header.
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let mut headers = self.headers.lines().filter_map(|line| line.split_once(':'));
         let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value.trim())
@@ -41,7 +41,7 @@ impl Message {
 }
 
 /// Follows a subject; `see` gets every message, on a thread of its own.
-pub(super) fn follow(
+pub(crate) fn follow(
     url: &str,
     subject: &str,
     see: impl Fn(Message) + Send + 'static,
@@ -50,7 +50,7 @@ pub(super) fn follow(
     let mut stream = TcpStream::connect(address).context("NATS does not answer")?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let options = r#"{"verbose":false,"pedantic":false,"headers":true,"name":"cargo dev demo"}"#;
+    let options = r#"{"verbose":false,"pedantic":false,"headers":true,"name":"cargo dev"}"#;
     write!(stream, "CONNECT {options}\r\nSUB {subject} 1\r\nPING\r\n")?;
     let mut line = String::new();
     while !line.starts_with("PONG") {
