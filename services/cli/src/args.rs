@@ -3,9 +3,13 @@
 //! The doc comments here are the help texts. Nothing is decided here beyond what a value may look
 //! like; the server judges the rest, so that every client hears the same answer.
 
+pub(crate) mod audit;
+pub(crate) mod conflict;
 pub(crate) mod dlq;
 pub(crate) mod incident;
 pub(crate) mod integration;
+pub(crate) mod links;
+pub(crate) mod mapping;
 
 use std::path::PathBuf;
 
@@ -16,16 +20,21 @@ use clap::{
 use tandem_proto::words::Word;
 
 use self::{
-    dlq::DlqCommand, incident::IncidentCommand, incident::NoteCommand,
+    audit::{AuditCommand, Explain},
+    conflict::ConflictCommand,
+    dlq::DlqCommand,
+    incident::{IncidentCommand, NoteCommand},
     integration::IntegrationCommand,
+    links::LinksCommand,
 };
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 3 not found, 4 conflict, 5 unavailable, 64 wrong usage.
 
-Defaults of --org and --admin-url may be written to ~/.config/im/config.toml:
+Defaults of --org, --admin-url and --as may be written to ~/.config/im/config.toml:
   org = \"acme-corp\"
-  admin_url = \"http://127.0.0.1:50051\"";
+  admin_url = \"http://127.0.0.1:50051\"
+  as = \"ada@acme.test\"";
 
 /// Incidents on the command line, kept in step with external systems.
 #[derive(Debug, Parser)]
@@ -55,6 +64,18 @@ pub(crate) struct Global {
     /// The organisation to act in.
     #[arg(long, global = true, env = "TANDEM_ORG", hide_env_values = true, value_name = "ORG")]
     pub(crate) org: Option<String>,
+
+    /// Whose edits these are, by email: the author in the audit, and in external accounts that know the address.
+    #[arg(
+        long = "as",
+        global = true,
+        env = "TANDEM_AS",
+        hide_env_values = true,
+        value_name = "EMAIL",
+        help = "Whose edits these are: the author in the audit, and in external accounts that know \
+                the address"
+    )]
+    pub(crate) author: Option<String>,
 
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
@@ -94,6 +115,17 @@ pub(crate) enum Command {
     /// Write notes on incidents.
     #[command(subcommand)]
     Note(NoteCommand),
+    /// Tell why a field of an incident has its value.
+    Explain(Explain),
+    /// Decide what both sides changed.
+    #[command(subcommand)]
+    Conflict(ConflictCommand),
+    /// Join, part and compare incidents and their counterparts.
+    #[command(subcommand)]
+    Links(LinksCommand),
+    /// Read and prove the record of decisions.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Deal with messages that could not be handled.
     #[command(subcommand)]
     Dlq(DlqCommand),

@@ -1,16 +1,25 @@
 //! What each command does: from arguments to requests, from answers to what is shown.
 
+mod audit;
+mod configure;
+mod conflict;
+mod counterpart;
 mod dlq;
+mod field_mapping;
 mod field_ownership;
 mod incident;
 mod integration;
+mod links;
+mod scope;
 mod service_mapping;
+
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 
 use crate::{
-    args::{Cli, Command, incident::NoteCommand},
-    client::Client,
+    args::{Cli, Command, audit::AuditCommand, incident::NoteCommand},
+    client::{Client, PATIENCE},
     config::Config,
     failure::Failure,
     show::{self, Show},
@@ -18,6 +27,8 @@ use crate::{
 
 /// How many items are asked for at once while a list is gathered.
 const PAGE: i32 = 500;
+/// How long checking the whole audit may take.
+const VERIFYING: Duration = Duration::from_hours(1);
 
 /// What a command works with.
 #[derive(Debug)]
@@ -35,12 +46,20 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         return completion(shell);
     }
     let config = Config::load(&cli.global)?;
-    let client = Client::connect(&config.admin_url).await?;
+    let patience = match &cli.command {
+        Command::Audit(AuditCommand::Verify { .. }) => VERIFYING,
+        _ => PATIENCE,
+    };
+    let client = Client::connect(&config.admin_url, config.author.as_deref(), patience).await?;
     let context = Context { client, org: config.org, show };
     match cli.command {
         Command::Integration(command) => integration::run(&context, command).await,
         Command::Incident(command) => incident::run(&context, command).await,
         Command::Note(NoteCommand::Add(note)) => incident::note(&context, note).await,
+        Command::Explain(explain) => audit::explain(&context, explain).await,
+        Command::Conflict(command) => conflict::run(&context, command).await,
+        Command::Links(command) => links::run(&context, command).await,
+        Command::Audit(command) => audit::run(&context, command).await,
         Command::Dlq(command) => dlq::run(&context, command).await,
         Command::Completion { shell } => completion(shell),
     }

@@ -18,15 +18,18 @@ const DEFAULT_ADMIN_URL: &str = "http://127.0.0.1:50051";
 struct File {
     org: Option<String>,
     admin_url: Option<String>,
+    r#as: Option<String>,
 }
 
-/// Where to go, and for which organisation.
+/// Where to go, for which organisation, and as whom.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     /// The organisation; empty when none is set.
     pub(crate) org: String,
     /// Where admin listens.
     pub(crate) admin_url: String,
+    /// Whose edits these are.
+    pub(crate) author: Option<String>,
 }
 
 impl Config {
@@ -41,6 +44,7 @@ impl Config {
         };
         Ok(Self {
             org: global.org.clone().or(file.org).unwrap_or_default(),
+            author: global.author.clone().or(file.r#as),
             admin_url: global
                 .admin_url
                 .clone()
@@ -75,6 +79,7 @@ mod tests {
         Global {
             admin_url: None,
             org: None,
+            author: None,
             output: Output::Table,
             config: Some(config.to_owned()),
         }

@@ -3,16 +3,28 @@
 //! JSON and YAML are the shapes of [`tandem_proto::json`]; a list is an array, an empty one too.
 //! Colour and fitting to a width happen on a terminal only, so that what is piped stays whole.
 
+mod configuration;
 mod dead_letters;
+mod disputes;
 mod rows;
+mod stories;
 
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-pub(crate) use self::rows::{Answered, Rows, Watched};
+pub(crate) use self::{
+    configuration::Counterpart,
+    rows::{Answered, Rows, Watched},
+};
 use crate::{args::Output, failure::Failure};
+
+/// A thing that people read as a text rather than as a table.
+pub(crate) trait Told {
+    /// The text, line by line.
+    fn told(&self) -> Vec<String>;
+}
 
 /// Where results go, and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +43,15 @@ impl Show {
     pub(crate) fn one<T: Serialize + Rows>(self, item: &T) -> Result<(), Failure> {
         let text = match self.output {
             Output::Table => self.details(item),
+            Output::Json | Output::Yaml => self.value(item)?,
+        };
+        print(text.as_bytes())
+    }
+
+    /// Shows one thing whole, to people as a text.
+    pub(crate) fn told<T: Serialize + Told>(self, item: &T) -> Result<(), Failure> {
+        let text = match self.output {
+            Output::Table => lines(item),
             Output::Json | Output::Yaml => self.value(item)?,
         };
         print(text.as_bytes())
@@ -125,6 +146,12 @@ impl Show {
     }
 }
 
+/// A text, line by line.
+fn lines<T: Told>(item: &T) -> String {
+    let lines: Vec<String> = item.told().iter().map(|line| printable(line)).collect();
+    lines.join("\n") + "\n"
+}
+
 /// Columns are set apart by two spaces, and nothing stands before the first.
 fn finished(mut table: Table) -> String {
     for column in table.column_iter_mut() {
@@ -152,6 +179,29 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
 /// Texts come from outside: no control character of theirs may reach a terminal or break a line.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A value as it stands in a text; a long one is cut.
+fn said(value: Option<&str>) -> String {
+    const LONG: usize = 80;
+    match value {
+        None => "empty".to_owned(),
+        Some(text) if text.chars().count() <= LONG => format!("\"{}\"", printable(text)),
+        Some(text) => {
+            let start: String = text.chars().take(LONG).collect();
+            format!("\"{}…\"", printable(&start))
+        }
+    }
+}
+
+/// An instant as people compare it with others: to the millisecond, always as wide.
+fn when(at: &str) -> String {
+    let Some((date, time)) = at.trim_end_matches('Z').split_once('T') else {
+        return at.to_owned();
+    };
+    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let ms: String = fraction.chars().chain("000".chars()).take(3).collect();
+    format!("{date} {time}.{ms}Z")
 }
 
 #[cfg(test)]

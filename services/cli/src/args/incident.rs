@@ -48,6 +48,8 @@ pub(crate) enum IncidentCommand {
         /// How far it has come.
         #[arg(long, value_parser = word::<Status>(), ignore_case = true)]
         status: Option<Status>,
+        #[command(flatten)]
+        labels: Labels,
         /// Only if it still has this etag.
         #[arg(long)]
         etag: Option<String>,
@@ -64,6 +66,8 @@ pub(crate) enum IncidentCommand {
     },
     /// Write a note on an incident.
     Note(NewNote),
+    /// Tell why a field has its value: who wanted what, which rule settled it, what was sent.
+    Explain(super::audit::Explain),
 }
 
 /// Commands on notes.
@@ -79,6 +83,17 @@ pub(crate) struct Which {
     /// The incident's id (inc_…).
     #[arg(value_name = "INCIDENT", help = "The incident's id (inc_…)")]
     pub(crate) incident: String,
+}
+
+/// Labels to set and to remove.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Labels {
+    /// Set a label; may be repeated.
+    #[arg(long = "label", value_parser = label, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<(String, String)>,
+    /// Remove a label; may be repeated.
+    #[arg(long = "remove-label", value_name = "KEY")]
+    pub(crate) remove: Vec<String>,
 }
 
 /// A note to write.

@@ -6,7 +6,10 @@ use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use tandem_proto::v1::{ConflictStrategy, Direction, Side};
 
-use super::word;
+use super::{
+    mapping::{CounterpartCommand, FieldMappingCommand, ScopeCommand},
+    word,
+};
 
 /// Commands on integrations; each takes the handle, the id or the exact name of one.
 #[derive(Debug, Subcommand)]
@@ -34,12 +37,32 @@ pub(crate) enum IntegrationCommand {
         #[command(flatten)]
         which: super::dlq::Which,
     },
+    /// Show what was left out, by reason: outside the scope, or nothing that could be placed.
+    Ignored {
+        #[command(flatten)]
+        named: Named,
+        /// How many days to look back.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..=90))]
+        days: i32,
+    },
+    /// Say which incidents and records take part.
+    #[command(subcommand)]
+    Scope(ScopeCommand),
     /// Say which external services stand for which incident types.
     #[command(subcommand)]
     ServiceMapping(ServiceMappingCommand),
-    /// Say which side's word counts for which field.
+    /// Say which side's word counts for which field, and which way it travels.
     #[command(subcommand)]
     FieldOwnership(FieldOwnershipCommand),
+    /// Say how the values of a field correspond.
+    #[command(subcommand)]
+    FieldMapping(FieldMappingCommand),
+    /// Say who of the platform is who in the external account.
+    #[command(subcommand)]
+    UserMapping(CounterpartCommand),
+    /// Say which escalation policy of the platform is which in the external account.
+    #[command(subcommand)]
+    PolicyMapping(CounterpartCommand),
 }
 
 /// One integration.
@@ -90,6 +113,10 @@ pub(crate) struct Configure {
     /// Factor between two waits after refused calls, 1 or more.
     #[arg(long, value_name = "FACTOR")]
     pub(crate) backoff_multiplier: Option<f64>,
+
+    /// Whether escalations are carried over.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) sync_escalations: Option<bool>,
 
     /// Whom writes are made for when the acting person is not known there.
     #[arg(long, value_name = "EMAIL")]
@@ -175,8 +202,10 @@ pub(crate) enum FieldOwnershipCommand {
     Set {
         #[command(flatten)]
         named: Named,
-        /// title, description, severity, status, `assigned_to` or `escalation_policy`
-        #[arg(help = "title, description, severity, status, assigned_to or escalation_policy")]
+        /// title, description, severity, status, `assigned_to`, `escalation_policy` or label.<name>
+        #[arg(
+            help = "title, description, severity, status, assigned_to, escalation_policy or label.<name>"
+        )]
         field: String,
         /// The side whose word counts.
         #[arg(long, value_parser = word::<Side>(), ignore_case = true)]
@@ -184,6 +213,21 @@ pub(crate) enum FieldOwnershipCommand {
         /// Weight against other integrations' claims on the same incident; the highest wins.
         #[arg(long, default_value_t = 0)]
         priority: u32,
+        /// Make the field read-only for the other side, whose changes are then undone; =false lifts it.
+        #[arg(
+            long,
+            value_name = "BOOL",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "true"
+        )]
+        enforced: Option<bool>,
+        /// Which way the field travels, within the integration's direction.
+        #[arg(long, value_parser = word::<Direction>(), ignore_case = true)]
+        direction: Option<Direction>,
+        /// Only if the integration still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
     },
     /// List the owners, the defaults included.
     List(Named),

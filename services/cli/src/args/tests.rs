@@ -34,6 +34,40 @@ im incident note inc_1 "text"
 im note add inc_1 "text"
 im integration dlq prod-pd
 im integration dlq prod-pd --state replayed --direction out --group "pagerduty 404" --limit 5
+im integration configure prod-pd --sync-escalations true
+im integration field-ownership set prod-pd title --owner platform --priority 10 --enforced
+im integration field-ownership set prod-pd assigned_to --owner external --priority 5 --direction bidirectional
+im integration field-ownership set prod-pd title --owner platform --enforced=false --etag 7
+im integration field-mapping list prod-pd
+im integration field-mapping set prod-pd severity SEV-1=high SEV-2=high! SEV-3=low! SEV-4=low --priorities SEV-1=P1 SEV-2=P2
+im integration field-mapping set prod-pd severity --no-priorities
+im integration field-mapping set prod-pd label.region --external region_cf
+im integration field-mapping reset prod-pd severity
+im integration user-mapping list prod-pd
+im integration user-mapping set prod-pd "Dana Whitlock" PD4N4QK
+im integration user-mapping remove prod-pd "Dana Whitlock"
+im integration policy-mapping set prod-pd "Checkout primary" PEPCHK1
+im integration scope show prod-pd
+im integration scope set prod-pd --service P123ABC --team PT1 --label region=eu --min-severity SEV-2 --expression 'labels.region == "eu"'
+im integration scope clear prod-pd
+im integration ignored prod-pd --days 30
+im conflict list --integration prod-pd
+im conflict list --field title --standing resolved
+im conflict show cfl_1
+im conflict resolve cfl_1 --take platform
+im conflict resolve cfl_1 cfl_2 --value "C"
+im conflict resolve --integration prod-pd --field title --all --take external --yes
+im links show lnk_1
+im links link inc_1 --integration prod-pd --record Q1T7M4Z0KD82WB
+im links unlink lnk_1
+im links resync lnk_1 --read
+im explain inc_1
+im explain inc_1 title --steps 100
+im incident explain inc_1 title
+im incident update inc_1 --label team=pay --remove-label region --as ada@acme.test
+im audit list --incident inc_1 --field title --rule owner_wins
+im audit verify
+im audit verify inc_1
 im dlq list --integration prod-pd --all
 im dlq causes --integration prod-pd
 im dlq show dlt_1
@@ -82,6 +116,21 @@ fn only_one_source_of_a_token_is_taken() {
 fn a_label_without_a_key_is_refused() {
     assert!(parse(&["incident", "create", "--title", "t", "--label", "=v"]).is_err());
     assert!(parse(&["incident", "create", "--title", "t", "--label", "k"]).is_err());
+}
+
+#[test]
+fn a_decision_needs_to_say_what_of_and_what() {
+    for bad in [
+        &["conflict", "resolve", "cfl_1"][..],
+        &["conflict", "resolve", "--take", "platform"],
+        &["conflict", "resolve", "--all", "--take", "platform"],
+        &["conflict", "resolve", "cfl_1", "--take", "platform", "--value", "x"],
+        &["conflict", "resolve", "cfl_1", "--take", "value"],
+        &["integration", "field-mapping", "set", "p", "severity", "SEV-1"],
+        &["integration", "field-mapping", "set", "p", "severity", "SEV-1=!"],
+    ] {
+        assert!(parse(bad).is_err(), "{bad:?}");
+    }
 }
 
 #[test]

@@ -8,14 +8,20 @@ use crate::{args::integration::FieldOwnershipCommand, failure::Failure};
 pub(super) async fn run(context: &Context, command: FieldOwnershipCommand) -> Result<(), Failure> {
     let org = context.org.clone();
     match command {
-        FieldOwnershipCommand::Set { named, field, owner, priority } => {
-            let ownership =
-                v1::FieldOwnership { field, owner: owner.into(), priority, ..Default::default() };
+        FieldOwnershipCommand::Set { named, field, owner, priority, enforced, direction, etag } => {
+            let ownership = v1::FieldOwnership {
+                field,
+                owner: owner.into(),
+                priority,
+                enforced,
+                direction: direction.unwrap_or_default().into(),
+                ..Default::default()
+            };
             let request = v1::SetFieldOwnershipRequest {
                 org,
                 integration: named.integration,
                 ownership: Some(ownership),
-                etag: String::new(),
+                etag: etag.unwrap_or_default(),
             };
             let set = context.client.ownership().set_field_ownership(request).await?;
             context.show.one(&json::FieldOwnership::from(set.into_inner()))

@@ -3,9 +3,9 @@
 use prost_types::FieldMask;
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE};
+use super::{Context, PAGE, audit};
 use crate::{
-    args::incident::{Fields, IncidentCommand, NewNote, Which},
+    args::incident::{Fields, IncidentCommand, Labels, NewNote, Which},
     failure::Failure,
     show::{Answered, Watched},
 };
@@ -26,8 +26,8 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
             let incident = creation(context.org()?, title, fields, r#type, labels);
             create(context, incident).await
         }
-        IncidentCommand::Update { which, title, fields, status, etag } => {
-            let (changes, update_mask) = changes(title, fields, status)?;
+        IncidentCommand::Update { which, title, fields, status, labels, etag } => {
+            let (changes, update_mask) = changes(title, fields, status, labels)?;
             let request = v1::UpdateIncidentRequest {
                 org: context.org()?,
                 incident: which.incident,
@@ -42,6 +42,7 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
         IncidentCommand::Watch => watch(context).await,
         IncidentCommand::Timeline { which, limit } => timeline(context, which, limit).await,
         IncidentCommand::Note(new) => note(context, new).await,
+        IncidentCommand::Explain(explain) => audit::explain(context, explain).await,
     }
 }
 
@@ -131,6 +132,7 @@ fn changes(
     title: Option<String>,
     fields: Fields,
     status: Option<v1::Status>,
+    labels: Labels,
 ) -> Result<(v1::Incident, FieldMask), Failure> {
     let said = [
         ("title", title.is_some()),
@@ -140,8 +142,10 @@ fn changes(
         ("assigned_to", fields.assigned_to.is_some()),
         ("escalation_policy", fields.escalation_policy.is_some()),
     ];
-    let paths: Vec<String> =
-        said.into_iter().filter(|(_, is_said)| *is_said).map(|(path, _)| path.to_owned()).collect();
+    let named = labels.set.iter().map(|(name, _)| name).chain(&labels.remove);
+    let named: Vec<String> = named.map(|name| format!("label.{name}")).collect();
+    let said = said.into_iter().filter(|(_, is_said)| *is_said).map(|(path, _)| path.to_owned());
+    let paths: Vec<String> = said.chain(named).collect();
     if paths.is_empty() {
         return Err(Failure::Usage(
             "nothing to change: say what, see im incident update --help".to_owned(),
@@ -154,6 +158,7 @@ fn changes(
         status: status.unwrap_or_default().into(),
         assigned_to: fields.assigned_to.unwrap_or_default(),
         escalation_policy: fields.escalation_policy.unwrap_or_default(),
+        labels: labels.set.into_iter().collect(),
         ..Default::default()
     };
     Ok((changes, FieldMask { paths }))
@@ -204,10 +209,22 @@ mod tests {
     #[test]
     fn an_empty_text_is_a_change_and_an_absent_one_is_none() {
         let cleared = Fields { description: Some(String::new()), ..fields() };
-        let (changes, mask) = changes(None, cleared, Some(v1::Status::Resolved)).unwrap();
+        let none = Labels::default;
+        let (changes, mask) = changes(None, cleared, Some(v1::Status::Resolved), none()).unwrap();
         assert_eq!(mask.paths, ["description", "status"]);
         assert_eq!(changes.status(), v1::Status::Resolved);
-        assert!(matches!(super::changes(None, fields(), None), Err(Failure::Usage(_))));
+        assert!(matches!(super::changes(None, fields(), None, none()), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn a_label_to_remove_is_in_the_mask_and_not_among_the_values() {
+        let labels = Labels {
+            set: vec![("team".to_owned(), "pay".to_owned())],
+            remove: vec!["region".to_owned()],
+        };
+        let (changes, mask) = changes(None, fields(), None, labels).unwrap();
+        assert_eq!(mask.paths, ["label.team", "label.region"]);
+        assert_eq!(changes.labels.len(), 1);
     }
 
     #[test]

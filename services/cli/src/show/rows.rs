@@ -1,9 +1,9 @@
-//! What people see of each resource: every field in details, a few of them in lists.
+//! What people see of a resource: every field in details, a few of them in lists.
+//!
+//! Incidents are here; the other nouns have files beside this one.
 
 use serde::Serialize;
-use tandem_proto::json::{
-    FieldOwnership, Incident, Integration, Link, RecordRef, ServiceMapping, TimelineEntry,
-};
+use tandem_proto::json::{Incident, RecordRef, TimelineEntry};
 
 /// A thing that can be shown to people.
 pub(crate) trait Rows {
@@ -29,84 +29,6 @@ pub(crate) struct Watched {
     pub(crate) event: String,
     pub(crate) sequence: i64,
     pub(crate) incident: Incident,
-}
-
-impl Rows for Integration {
-    const COLUMNS: &'static [&'static str] =
-        &["handle", "name", "org", "type", "direction", "enabled", "token", "secrets", "id"];
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("id", self.id.clone()),
-            ("org", self.org.clone()),
-            ("handle", self.handle.clone()),
-            ("name", self.name.clone()),
-            ("type", self.r#type.clone()),
-            ("base_url", self.base_url.clone()),
-            ("direction", word(self.direction)),
-            ("enabled", yes(self.enabled)),
-            ("conflict_strategy", word(self.conflict_strategy)),
-            ("rate_limit", format!("{}/min", self.rate_limit)),
-            ("backoff_multiplier", self.backoff_multiplier.to_string()),
-            ("from_email", text(self.from_email.as_ref())),
-            ("token", (if self.has_token { "set" } else { "missing" }).to_owned()),
-            ("secrets", self.signing_secrets.to_string()),
-            ("webhook_path", self.webhook_path.clone()),
-            ("config_version", self.config_version.to_string()),
-            ("etag", self.etag.clone()),
-            ("created", text(self.create_time.as_ref())),
-            ("updated", text(self.update_time.as_ref())),
-        ]
-    }
-}
-
-impl Rows for ServiceMapping {
-    const COLUMNS: &'static [&'static str] = &["service", "incident_type", "default"];
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("integration", self.integration.clone()),
-            ("service", self.service.clone()),
-            ("incident_type", self.incident_type.clone()),
-            ("default", yes(self.is_default)),
-        ]
-    }
-}
-
-impl Rows for FieldOwnership {
-    const COLUMNS: &'static [&'static str] = &["field", "owner", "priority", "default"];
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("integration", self.integration.clone()),
-            ("field", self.field.clone()),
-            ("owner", word(self.owner)),
-            ("priority", self.priority.to_string()),
-            ("default", yes(self.is_default)),
-        ]
-    }
-}
-
-impl Rows for Link {
-    const COLUMNS: &'static [&'static str] =
-        &["incident", "record", "number", "in_step", "problem", "url"];
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("id", self.id.clone()),
-            ("integration", self.integration_handle.clone()),
-            ("incident", self.incident.clone()),
-            ("record", text(self.record.as_ref())),
-            ("number", text(self.number.as_ref())),
-            ("url", text(self.url.as_ref())),
-            ("in_step", yes(is_in_step(self))),
-            ("desired_version", self.desired_version.to_string()),
-            ("applied_version", self.applied_version.to_string()),
-            ("problem", text(self.problem.as_ref())),
-            ("created", text(self.create_time.as_ref())),
-            ("updated", text(self.update_time.as_ref())),
-        ]
-    }
 }
 
 impl Rows for Incident {
@@ -174,11 +96,6 @@ impl Rows for TimelineEntry {
     }
 }
 
-/// Whether the external side is known to hold all that it should.
-fn is_in_step(link: &Link) -> bool {
-    link.record.is_some() && link.problem.is_none() && link.desired_version == link.applied_version
-}
-
 /// `prod-pd #42`, or the record's id where it has no number, or what it waits for.
 fn counterpart(link: &RecordRef) -> String {
     match (&link.number, &link.record) {
@@ -196,6 +113,6 @@ pub(super) fn text<T: ToString>(value: Option<&T>) -> String {
     value.map(ToString::to_string).unwrap_or_default()
 }
 
-fn yes(value: bool) -> String {
+pub(super) fn yes(value: bool) -> String {
     (if value { "yes" } else { "no" }).to_owned()
 }

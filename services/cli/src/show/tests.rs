@@ -5,6 +5,8 @@ use tandem_proto::{json, v1};
 
 use super::*;
 
+mod stories;
+
 fn at(seconds: i64) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: 1_767_225_600 + seconds, nanos: 0 }
 }
@@ -97,24 +99,6 @@ fn an_integration_as_json() {
 }
 
 #[test]
-fn a_link_is_in_step_when_its_record_is_known_to_hold_everything() {
-    let link = v1::Link {
-        record: "Q1PD".to_owned(),
-        desired_version: 3,
-        applied_version: 3,
-        ..Default::default()
-    };
-    let behind = v1::Link { applied_version: 2, ..link.clone() };
-    let waiting = v1::Link { record: String::new(), ..link.clone() };
-    let blocked = v1::Link { problem: "no service is known".to_owned(), ..link.clone() };
-    let shown = [link, behind, waiting, blocked].map(|link| {
-        let rows = json::Link::from(link).rows();
-        rows.into_iter().find(|(name, _)| *name == "in_step").unwrap().1
-    });
-    assert_eq!(shown, ["yes", "no", "no", "no"]);
-}
-
-#[test]
 fn an_empty_list_is_an_empty_array() {
     let none: [json::Incident; 0] = [];
     assert_eq!(show(Output::Json).value(&none).unwrap(), "[]\n");
@@ -135,5 +119,25 @@ fn a_list_has_every_column_it_promises() {
     columns_are_rows(&json::Link::from(v1::Link::default()));
     columns_are_rows(&json::ServiceMapping::from(v1::ServiceMapping::default()));
     columns_are_rows(&json::FieldOwnership::from(v1::FieldOwnership::default()));
+    columns_are_rows(&json::FieldMapping::from(v1::FieldMapping::default()));
+    columns_are_rows(&json::Scope::from(v1::Scope::default()));
+    columns_are_rows(&json::IgnoredEvents::from(v1::IgnoredEvents::default()));
+    columns_are_rows(&json::Conflict::from(v1::Conflict::default()));
+    columns_are_rows(&json::ConflictResolution::from(v1::ConflictResolution::default()));
+    columns_are_rows(&json::Decision::from(v1::Decision::default()));
+    columns_are_rows(&json::Verification::from(v1::VerifyAuditResponse::default()));
+    columns_are_rows(&Counterpart { platform: String::new(), external: String::new() });
     columns_are_rows(&json::TimelineEntry::from(v1::TimelineEntry::default()));
+}
+
+#[test]
+fn instants_are_all_as_wide() {
+    for (given, shown) in [
+        ("2026-01-01T00:00:00Z", "2026-01-01 00:00:00.000Z"),
+        ("2026-01-01T00:00:00.5Z", "2026-01-01 00:00:00.500Z"),
+        ("2026-01-01T00:00:00.123456Z", "2026-01-01 00:00:00.123Z"),
+        ("soon", "soon"),
+    ] {
+        assert_eq!(when(given), shown);
+    }
 }

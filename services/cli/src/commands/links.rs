@@ -1,0 +1,61 @@
+//! `im links …` and `im integration links`.
+
+use tandem_proto::{json, v1};
+
+use super::{Context, PAGE};
+use crate::{
+    args::{integration::Named, links::LinksCommand},
+    failure::Failure,
+};
+
+pub(super) async fn run(context: &Context, command: LinksCommand) -> Result<(), Failure> {
+    let mut client = context.client.links();
+    let request_id = String::new();
+    let changed = match command {
+        LinksCommand::Show(link) => {
+            let request = v1::GetLinkRequest { link: link.link };
+            let found = client.get_link(request).await?.into_inner();
+            return context.show.one(&json::Link::from(found));
+        }
+        LinksCommand::Link { incident, integration, record } => {
+            let org = context.org.clone();
+            let request = v1::CreateLinkRequest { org, integration, incident, record, request_id };
+            client.create_link(request).await?
+        }
+        LinksCommand::Unlink(link) => {
+            let request = v1::DeleteLinkRequest { link: link.link, request_id };
+            client.delete_link(request).await?
+        }
+        LinksCommand::Resync { link, read } => {
+            let request = v1::ResyncLinkRequest { link: link.link, read, request_id };
+            client.resync_link(request).await?
+        }
+    };
+    let changed = json::ChangedLink::from(changed.into_inner());
+    if changed.pending {
+        eprintln!("note: accepted, but it has not taken effect yet; see im links show");
+    }
+    context.show.one(&changed)
+}
+
+/// The links of an integration, newest first.
+pub(super) async fn list(context: &Context, named: Named) -> Result<(), Failure> {
+    let mut client = context.client.links();
+    let mut found: Vec<json::Link> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListLinksRequest {
+            org: context.org.clone(),
+            integration: named.integration.clone(),
+            incident: String::new(),
+            page_size: PAGE,
+            page_token,
+        };
+        let page = client.list_links(request).await?.into_inner();
+        found.extend(page.links.into_iter().map(Into::into));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return context.show.list(&found);
+        }
+    }
+}

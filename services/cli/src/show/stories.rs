@@ -1,0 +1,82 @@
+//! What people see of decisions: lists, proofs, and the story of a field for somebody who was just
+//! woken up.
+
+use tandem_proto::json::{Decision, Explanation, FieldStory, Verification};
+
+use super::{
+    Told,
+    rows::{Rows, text, yes},
+    said, when,
+};
+
+impl Rows for Decision {
+    const COLUMNS: &'static [&'static str] =
+        &["time", "incident", "field", "before", "after", "external", "rule", "author"];
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("time", self.time.as_deref().map(when).unwrap_or_default()),
+            ("incident", self.incident.clone()),
+            ("field", self.field.clone()),
+            ("before", said(self.before.as_deref())),
+            ("after", said(self.after.as_deref())),
+            ("external", self.external.as_deref().map(|it| said(Some(it))).unwrap_or_default()),
+            ("rule", format!("{} {}", self.rule_number, self.rule)),
+            ("author", self.author.clone()),
+            ("integration", text(self.integration_handle.as_ref())),
+        ]
+    }
+}
+
+impl Rows for Verification {
+    const COLUMNS: &'static [&'static str] = &["intact", "chains", "decisions", "seals"];
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
+            ("intact", yes(self.intact)),
+            ("chains", self.chains.to_string()),
+            ("decisions", self.decisions.to_string()),
+            ("seals", self.seals.to_string()),
+            ("last_seal", text(self.last_seal.as_ref())),
+        ];
+        rows.extend(self.faults.iter().map(|fault| ("fault", fault.problem.clone())));
+        rows
+    }
+}
+
+impl Told for Explanation {
+    fn told(&self) -> Vec<String> {
+        let mut told = vec![format!("{}  {}", self.incident, said(Some(&self.title)))];
+        for field in &self.fields {
+            told.push(String::new());
+            told.extend(story(field));
+        }
+        told
+    }
+}
+
+/// As wide as an instant.
+const INSTANT: usize = 24;
+
+fn story(story: &FieldStory) -> Vec<String> {
+    let FieldStory { field, author, .. } = story;
+    let mut told = vec![match story.time.as_deref().map(when) {
+        Some(at) => format!("{field} is {}, set by {author} at {at}", said(story.value.as_deref())),
+        None => format!("{field} was never set"),
+    }];
+    if story.earlier > 0 {
+        told.push(format!("  … {} earlier (see --steps)", story.earlier));
+    }
+    for step in &story.steps {
+        let at = step.time.as_deref().map(when).unwrap_or_default();
+        told.push(format!("  {at:INSTANT$}  {}", step.what));
+        told.extend(step.why.as_ref().map(|why| format!("  {:INSTANT$}  {why}", "")));
+    }
+    told.extend(story.sides.iter().map(|side| {
+        let record = side.record.as_ref().map(|record| format!(" {record}")).unwrap_or_default();
+        let seen = side.seen_time.as_deref().map(|at| format!(" (seen {})", when(at)));
+        let seen = seen.unwrap_or_default();
+        format!("  {:INSTANT$}  {}{record} {}{seen}", "now", side.integration_handle, side.standing)
+    }));
+    told
+}
