@@ -3,7 +3,10 @@
 use futures_util::StreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tandem_bus::{dead_letter::DeadLetter, subjects, topology};
-use tandem_domain::event::{Change, Event};
+use tandem_domain::{
+    event::{Change, Event},
+    id::NoteId,
+};
 use tandem_proto::v1;
 use tonic::Code;
 
@@ -112,6 +115,33 @@ async fn a_state_is_superseded_once_a_newer_one_was_answered_or_given_up(
     })
     .await;
     assert_eq!(scene.audited(&second).await, ["dead_letter.supersede"]);
+}
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn a_note_that_has_got_there_is_not_sent_again(_: PgPoolOptions, database: PgConnectOptions) {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::start(&database, dir.path()).await;
+    let link = scene.linked(3, 3).await;
+    let note = NoteId::from_uuid(uuid::Uuid::from_u128(7));
+    scene.bury(&scene.note(link, note), "note").await;
+    let letter = scene.open(1).await.remove(0);
+    assert_eq!(letter.kind(), v1::DeadLetterKind::Act);
+    let shown = scene.edit(&letter.id, "", true).await.unwrap().preview.unwrap();
+    assert_eq!(shown.calls[0].path, "/incidents/Q1/notes");
+
+    let pool = scene.admin.store.pool();
+    let stored = "insert into notes (id, incident, text, author, at)
+                  select $1, incident, 'hello', '{}', now() from links";
+    sqlx::query(stored).bind(note.uuid()).execute(pool).await.unwrap();
+    let there =
+        "insert into note_links (note, link, foreign_id, issued) values ($1, $2, 'P1', true)";
+    sqlx::query(there).bind(note.uuid()).bind(link.uuid()).execute(pool).await.unwrap();
+    eventually("it is superseded", || async {
+        let request = v1::GetDeadLetterRequest { dead_letter: letter.id.clone() };
+        let letter = scene.letters().get_dead_letter(request).await.unwrap().into_inner();
+        (letter.state() == v1::DeadLetterState::Superseded).then_some(())
+    })
+    .await;
 }
 
 #[sqlx::test(migrations = "../shared/store/migrations")]

@@ -12,7 +12,7 @@ use tandem_bus::{
 };
 use tandem_dev::Nats;
 use tandem_domain::{
-    id::{IntegrationId, LinkId},
+    id::{IntegrationId, LinkId, NoteId},
     link::Link,
 };
 use tandem_proto::v1::{self, dead_letter_service_client::DeadLetterServiceClient};
@@ -106,6 +106,19 @@ impl Scene {
             request: Some(Request { method: "GET".to_owned(), path, body: None }),
             answer: Some(Answer { status: 404, body: "gone".to_owned() }),
             ..self.inward(1)
+        }
+    }
+
+    /// A note that was refused.
+    pub(super) fn note(&self, link: LinkId, note: NoteId) -> DeadLetter {
+        let original = serde_json::json!({
+            "link": link, "integration": self.integration, "record": "Q1",
+            "actor": { "side": "platform" }, "act": "note", "note": note, "text": "hello",
+        });
+        DeadLetter {
+            subject: subjects::act(&connector(), self.integration, link, &note.to_string()),
+            original: original.to_string(),
+            ..self.outward(link, 1)
         }
     }
 
