@@ -1,6 +1,8 @@
 //! PagerDuty's words. With the egress, the only place that knows them.
 
+pub mod checkup;
 pub mod defaults;
+pub mod directory;
 mod event_type;
 pub mod plan;
 pub mod record;
