@@ -20,6 +20,7 @@ pub mod notes;
 pub mod outbox;
 mod rows;
 pub mod seals;
+pub mod standing;
 pub mod timeline;
 pub mod verify;
 pub mod writes;
