@@ -203,6 +203,10 @@ impl World {
         let (Some(by), Some(before_at)) = (&decision.before_by, decision.before_at) else { return };
         let ours = super::millis(before_at);
         let theirs_won = decision.before != decision.after;
+        if by.side == Side::External {
+            // An edit of another link, or this one itself, judged before its time was known.
+            return;
+        }
         if decision.rule == Rule::LaterWins && theirs_won != (mark.at >= ours) && mark.at != ours {
             let what = format!("[{number}] at {} against ours at {ours}", mark.at);
             return self.violated(Violation::Misjudged, what);
@@ -213,7 +217,7 @@ impl World {
         let Some(rule) = config.and_then(|config| config.fields.get(&field)) else { return };
         let knew = rule.lens.agree(decision.before.as_deref(), &over);
         let two_way = config.is_some_and(|config| config.writes(field) && config.reads(field));
-        let concurrent = by.side == Side::Platform && !knew && mark.at < ours;
+        let concurrent = !knew && mark.at < ours;
         if decision.rule == Rule::Taken && theirs_won && concurrent && two_way {
             let what = format!("{field}: [{number}] at {} against ours at {ours}", mark.at);
             self.violated(Violation::Skipped, what);

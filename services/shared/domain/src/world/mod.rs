@@ -27,6 +27,8 @@ mod counterexamples;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod script;
+#[cfg(test)]
 mod soak;
 
 use std::{
@@ -36,8 +38,6 @@ use std::{
 
 use jiff::Timestamp;
 
-#[cfg(test)]
-pub(crate) use self::setup::integration;
 use self::{
     egress::{Egress, Request},
     far::{Author, Far, Patch},

@@ -146,11 +146,12 @@ impl World {
             return;
         }
         let again = reconcile(step.state.clone(), input, &self.near.configs);
-        let same = again.state.map(bare) == step.state.clone().map(bare);
+        let again_state = again.state.map(bare);
+        let same = again_state == step.state.clone().map(bare);
         if !same || !again.decisions.is_empty() || !again.desired.is_empty() {
             let (decided, wanted) = (again.decisions.len(), again.desired.len());
-            let what =
-                format!("a repeat decides {decided}, wants {wanted}, leaves all the same: {same}");
+            let differs = super::trace::difference(step.state.as_ref(), again_state.as_ref());
+            let what = format!("decides {decided}, wants {wanted}; {differs}");
             self.violated(super::Violation::Repeat, what);
         }
     }
