@@ -4,8 +4,10 @@
 
 mod audit;
 mod dead_letter;
+mod directory;
 mod integration;
 mod link;
+mod sync_status;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,11 @@ pub use self::{
         DeadLetter, DeadLetterAnswer, DeadLetterCall, DeadLetterGroup, Replay, ReplayPreview,
         ReplayedLetter,
     },
+    directory::{
+        AccountEscalationPolicies, AccountEscalationPolicy, AccountPriorities, AccountPriority,
+        AccountService, AccountServices, AccountUser, AccountUsers, EscalationLevel, OnCall,
+        OnCalls, PlatformPerson, Reading,
+    },
     integration::{
         ClockDifference, FieldMapping, FieldOwnership, IgnoredEvent, IgnoredEvents, Integration,
         MappingRow, Scope, ServiceMapping,
@@ -28,6 +35,9 @@ pub use self::{
     link::{
         ChangedLink, Conflict, ConflictCandidate, ConflictChoice, ConflictEnding,
         ConflictResolution, Link,
+    },
+    sync_status::{
+        Check, Checkup, Lane, LinkCounts, LinkFreshness, OutboundQueue, Retry, SyncStatus,
     },
 };
 use crate::{v1, words::Word};

@@ -55,12 +55,15 @@ mod tests {
                 "AuditService",
                 "ConflictService",
                 "DeadLetterService",
+                "DirectoryService",
                 "FieldMappingService",
                 "IncidentService",
                 "IntegrationService",
                 "LinkService",
+                "OnCallService",
                 "OwnershipService",
-                "ServiceMappingService"
+                "ServiceMappingService",
+                "StatusService"
             ]
         );
     }

@@ -5,8 +5,8 @@
 
 use crate::v1::{
     ConflictReason, ConflictStanding, ConflictStrategy, ConflictTake, DeadLetterDirection,
-    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, Severity, Side,
-    Status,
+    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch,
+    ServiceMatch, Severity, Side, Status, SyncState, Verdict,
 };
 
 /// A closed set of values that people read and write as words.
@@ -136,6 +136,45 @@ impl Word for FieldMappingKind {
     ];
 }
 
+impl Word for PersonMatch {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Mapped, "mapped"),
+        (Self::Email, "email"),
+        (Self::Name, "name"),
+        (Self::Unknown, "unknown"),
+    ];
+}
+
+impl Word for ServiceMatch {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Mapped, "mapped"),
+        (Self::Suggested, "suggested"),
+        (Self::Unmapped, "unmapped"),
+        (Self::Missing, "missing"),
+    ];
+}
+
+impl Word for SyncState {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Running, "running"),
+        (Self::Disabled, "disabled"),
+        (Self::Paused, "paused"),
+        (Self::Throttled, "throttled"),
+        (Self::Failing, "failing"),
+        (Self::Unanswered, "unanswered"),
+        (Self::InboundOnly, "inbound-only"),
+    ];
+}
+
+impl Word for Verdict {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Ok, "ok"),
+        (Self::Warning, "warning"),
+        (Self::Failed, "failed"),
+        (Self::Skipped, "skipped"),
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +202,10 @@ mod tests {
         every_word_reads_back(ConflictStanding::Unspecified);
         every_word_reads_back(ConflictTake::Unspecified);
         every_word_reads_back(FieldMappingKind::Unspecified);
+        every_word_reads_back(PersonMatch::Unspecified);
+        every_word_reads_back(ServiceMatch::Unspecified);
+        every_word_reads_back(SyncState::Unspecified);
+        every_word_reads_back(Verdict::Unspecified);
     }
 
     #[test]
