@@ -17,7 +17,10 @@ use tandem_connectors::pagerduty::{
     refusal::{self, Class, Ending},
     rest::{Method, Request},
 };
-use tandem_domain::incident::{Actor, Side};
+use tandem_domain::{
+    field::Field,
+    incident::{Actor, Side},
+};
 use tandem_runtime::{clock, trace};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -113,6 +116,7 @@ pub struct Caller<'a> {
     overtaken: &'a CancellationToken,
     /// Who the calls are made for, where their address is known.
     acting: Option<HeaderValue>,
+    wrote: bool,
 }
 
 impl<'a> Caller<'a> {
@@ -121,7 +125,8 @@ impl<'a> Caller<'a> {
         let (version, lane) = (first.version(), first.lane());
         let traceparent = job.work.traceparent.as_deref();
         let overtaken = &job.overtaken;
-        Self { http, gate, version, lane, first: Some(first), traceparent, overtaken, acting: None }
+        let (first, acting, wrote) = (Some(first), None, false);
+        Self { http, gate, version, lane, first, traceparent, overtaken, acting, wrote }
     }
 
     /// The same caller in the name of somebody on the platform, if their address is known.
@@ -130,6 +135,27 @@ impl<'a> Caller<'a> {
         let ours = actor.filter(|actor| actor.side == Side::Platform);
         let email = ours.and_then(|actor| actor.email.as_deref());
         Self { acting: email.and_then(|email| HeaderValue::from_str(email).ok()), ..self }
+    }
+
+    /// The version of the configuration all its calls are made under.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a write has succeeded.
+    pub const fn wrote(&self) -> bool {
+        self.wrote
+    }
+
+    /// The address of the integration's own user.
+    pub fn from_email(&self) -> Option<String> {
+        self.gate.account().integration.from_email.clone()
+    }
+
+    /// Whether labels take part: custom fields, over there.
+    pub fn has_labels(&self) -> bool {
+        let account = self.gate.account();
+        account.integration.fields.keys().any(|field| matches!(field, Field::Label(_)))
     }
 
     /// Makes a call; `read` finds what was asked for in the answer.
@@ -151,6 +177,7 @@ impl<'a> Caller<'a> {
             }
             let value = exchanged.value().and_then(|json| read(&json));
             self.tell_gate(&exchanged, value.is_some());
+            self.wrote |= value.is_some() && request.method != Method::Get;
             let date = exchanged.hints().date;
             return match value {
                 Some(value) => Ok(Answer { sent, received, date, value }),

@@ -20,7 +20,9 @@ use tandem_runtime::clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    act,
     call::{Caller, Failure, Trouble},
+    catalog::Catalog,
     gate::{self, Gate, Permit},
     report::{self, Unwritable},
     scheduler::{Again, Job},
@@ -37,6 +39,8 @@ pub struct Delivery {
     pub http: Client,
     /// The gate calls pass.
     pub gate: Gate,
+    /// What is remembered of the account.
+    pub catalog: Catalog,
     /// The connector's name in subjects.
     pub connector: Connector,
     /// How long after it was sent something whose outcome is unknown may still take effect.
@@ -52,29 +56,36 @@ impl Delivery {
     pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
         let mut caller =
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
+        let catalog = &self.catalog;
         let carried = match &job.work.task {
-            Task::State(desired) => settle::state(&mut caller, desired).await,
+            Task::State(desired) => settle::state(&mut caller, catalog, desired).await.map(Some),
             Task::Act(act) => {
-                settle::act(&mut caller, act, job.work.stored_at, job.uncertain).await
+                let stored_at = job.work.stored_at;
+                let done = act::act(&mut caller, catalog, act, stored_at, job.uncertain).await;
+                done.map_err(Setback::from)
             }
         };
-        match carried {
-            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
+        // What was written and not reported yet is found as it was wanted by the next attempt.
+        let wrote = caller.wrote();
+        let again = match carried {
+            Ok(None) => None,
+            Ok(Some(Outcome::Settled { version, before, after, fates, .. })) => {
                 let uncertain = job.attempted;
                 let outcome = Outcome::Settled { version, before, after, fates, uncertain };
                 self.finish(job, outcome, None).await
             }
-            Ok(outcome) => self.finish(job, outcome, None).await,
+            Ok(Some(outcome)) => self.finish(job, outcome, None).await,
             Err(Setback { trouble: Trouble::CalledOff(_), .. }) => Some(Again::at_once()),
             Err(Setback { trouble: Trouble::Failed(failure), before }) => {
-                let again = self.next(job, &failure);
-                if again.is_some() {
-                    return again;
+                if let Some(again) = self.next(job, &failure) {
+                    Some(again)
+                } else {
+                    let outcome = refused(&job.work, &failure, before);
+                    self.finish(job, outcome, Some(&failure)).await
                 }
-                let outcome = refused(&job.work, &failure, before);
-                self.finish(job, outcome, Some(&failure)).await
             }
-        }
+        };
+        again.map(|again| Again { attempted: again.attempted || wrote, ..again })
     }
 
     /// When to do it again after a failure; `None` for never.

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     account::{Account, Unusable},
     call,
+    catalog::Catalog,
     deliver::Delivery,
     gate::Gate,
     runner::Runner,
@@ -133,6 +134,7 @@ impl Fleet {
                 let delivery = Arc::new(Delivery {
                     bus: self.bus.clone(),
                     http: self.http.clone(),
+                    catalog: Catalog::default(),
                     connector,
                     gate: Gate::new(account, seat, stop.clone()),
                     settling: self.settling,

@@ -51,6 +51,7 @@ impl Lane {
             Task::State(desired) => Self::of_changes(&desired.want),
             Task::Act(act) => match act.kind {
                 ActKind::Note { .. } => Self::Notes,
+                ActKind::Respond { .. } | ActKind::Escalate { .. } => Self::People,
             },
         }
     }

@@ -3,7 +3,7 @@
 //! [`fleet`] keeps one [`runner`] for each integration that is to be served. While its copy of the
 //! service has the integration's seat, a runner pulls messages into its [`scheduler`], keyed by
 //! link and ordered by [`lanes`]; when the [`gate`] gives a permit, the next piece of [`work`] is
-//! taken in hand and [`deliver`]ed: [`settle`] makes the [`call`]s, [`report`] tells
+//! taken in hand and [`deliver`]ed: [`settle`] and [`act`] make the [`call`]s, [`report`] tells
 //! what came of them. What calls look like and what answers mean is the connector's knowledge;
 //! how fast they may go is [`pace`]'s; how things stand is told by [`status`].
 //!
@@ -11,7 +11,9 @@
 //! their report is stored, and nothing whose outcome is unknown is sent again before looking.
 
 pub mod account;
+pub mod act;
 pub mod call;
+pub mod catalog;
 pub mod deliver;
 pub mod fleet;
 pub mod gate;

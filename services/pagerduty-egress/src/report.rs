@@ -169,7 +169,8 @@ mod tests {
         };
         let traceparent =
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
-        Work { task, original, traceparent, stored_at: Timestamp::UNIX_EPOCH }
+        let stored_at = Timestamp::UNIX_EPOCH;
+        Work { task, original, traceparent, stored_at, sent_again: false }
     }
 
     fn desired(record: Option<&str>) -> Work {

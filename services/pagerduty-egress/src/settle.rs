@@ -1,29 +1,32 @@
-//! Carrying out work by calls: a record is brought to a desired state, a note is added.
+//! Bringing a record to its desired state by calls.
 //!
 //! A write reads first and carries only what differs and was expected. Nothing whose outcome is
-//! unknown is sent again before looking: a state always begins with a read or a look-up, and an
-//! uncertain note is looked for by its text.
+//! unknown is sent again before looking: it always begins with a read or a look-up.
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
 use tandem_connectors::pagerduty::{
+    custom_fields::custom_fields,
     plan::{self, Origin},
+    priority::Priorities,
     record,
     refusal::Class,
     rest,
 };
 use tandem_domain::{
     event::{Outcome, Reading, Snapshot},
+    field::{Field, Value},
     id::RecordId,
-    outbound::{Act, ActKind, Create, Desired},
+    outbound::{Create, Desired},
 };
 
-use crate::call::{Answer, Caller, Failure, Trouble};
+use crate::{
+    call::{Answer, Caller, Failure, Trouble},
+    catalog::Catalog,
+};
 
 /// How often a call is repeated at once because the record has moved under it.
 const ROUNDS: usize = 3;
-/// How far back a note may lie that is taken for one whose outcome is unknown: the two clocks may
-/// differ, and an older note of the same text is somebody else's or an earlier one.
-const NOTE_EARLIER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a desired state was not brought about.
 #[derive(Debug)]
@@ -41,13 +44,22 @@ impl From<Trouble> for Setback {
 }
 
 /// Brings a record to its desired state, creating it where there is none.
-pub async fn state(caller: &mut Caller<'_>, desired: &Desired) -> Result<Outcome, Setback> {
+pub async fn state(
+    caller: &mut Caller<'_>,
+    catalog: &Catalog,
+    desired: &Desired,
+) -> Result<Outcome, Setback> {
     match (&desired.record, &desired.create) {
         (Some(record), _) => {
             let before = read(caller, record).await?;
             bring(caller, desired, before, Origin::Linked).await
         }
-        (None, Some(create)) => make(caller, desired, create).await,
+        (None, Some(create)) => {
+            // An account may lack what a severity is to be told by.
+            let priorities = catalog.priorities_for(caller, &desired.want).await?;
+            let desired = Desired { want: priorities.fit(&desired.want), ..desired.clone() };
+            make(caller, &desired, create, &priorities).await
+        }
         (None, None) => Ok(Outcome::Refused {
             version: Some(desired.version),
             before: None,
@@ -61,6 +73,7 @@ async fn make(
     caller: &mut Caller<'_>,
     desired: &Desired,
     create: &Create,
+    priorities: &Priorities,
 ) -> Result<Outcome, Setback> {
     let mut duplicate = None;
     for _ in 0..ROUNDS {
@@ -68,9 +81,11 @@ async fn make(
             .call(rest::find(&create.key), |answer| record::under_key(answer, &create.key))
             .await?;
         if let Some(found) = sole(found) {
+            let found = with_fields(caller, found).await?;
             return bring(caller, desired, found, Origin::Found).await;
         }
-        match caller.call(rest::create(create, &desired.want), record::incident).await {
+        let created = rest::create(create, &desired.want, priorities);
+        match caller.call(created, record::incident).await {
             Ok(created) => return finish(caller, desired, reading(created)).await,
             Err(Trouble::Failed(failure)) if failure.class == Class::Duplicate => {
                 duplicate = Some(failure);
@@ -87,13 +102,10 @@ async fn finish(
     desired: &Desired,
     created: Reading,
 ) -> Result<Outcome, Setback> {
+    let created = with_fields(caller, created).await?;
     let plan = plan::plan(&desired.want, &created.snapshot, Origin::Created);
-    if plan.changes.is_empty() {
-        return Ok(settled(desired, None, Some(created), plan));
-    }
-    let change = rest::change(&created.snapshot, &plan.changes);
-    match caller.call(change, record::incident).await {
-        Ok(after) => Ok(settled(desired, None, Some(reading(after)), plan)),
+    match write(caller, &created.snapshot, &plan.changes).await {
+        Ok(after) => Ok(settled(desired, None, after.or(Some(created)), plan)),
         // Somebody was faster: it is a record like any other now.
         Err(Trouble::Failed(failure)) if failure.class == Class::AlreadySo => {
             let before = read(caller, &created.snapshot.record).await?;
@@ -113,12 +125,9 @@ async fn bring(
     let mut already = None;
     for _ in 0..ROUNDS {
         let plan = plan::plan(&desired.want, &before.snapshot, origin);
-        if plan.changes.is_empty() {
-            return Ok(settled(desired, Some(before), None, plan));
-        }
         let record = before.snapshot.record.clone();
-        match caller.call(rest::change(&before.snapshot, &plan.changes), record::incident).await {
-            Ok(after) => return Ok(settled(desired, Some(before), Some(reading(after)), plan)),
+        match write(caller, &before.snapshot, &plan.changes).await {
+            Ok(after) => return Ok(settled(desired, Some(before), after, plan)),
             Err(Trouble::Failed(failure)) if failure.class == Class::AlreadySo => {
                 already = Some(failure);
                 before = read(caller, &record).await?;
@@ -135,8 +144,46 @@ fn later(failure: Option<Box<Failure>>, before: Option<Reading>) -> Setback {
     Setback { before: before.map(Box::new), trouble }
 }
 
+/// Writes what is to change, the record's own members in one call; gives what it holds after that.
+async fn write(
+    caller: &mut Caller<'_>,
+    held: &Snapshot,
+    changes: &BTreeMap<Field, Value>,
+) -> Result<Option<Reading>, Trouble> {
+    let is_label = |field: &&Field| matches!(field, Field::Label(_));
+    let labels = changes.keys().filter(is_label).count();
+    let mut after = None;
+    if changes.len() > labels {
+        after = Some(reading(caller.call(rest::change(held, changes), record::incident).await?));
+    }
+    if labels > 0 {
+        // Their types are not kept: whoever defined them may change them.
+        let known = caller.call(rest::custom_fields(&held.record), custom_fields).await?.value;
+        let set = rest::set_custom_fields(&held.record, changes, &known);
+        let set = caller.call(set, custom_fields).await?;
+        let shown = set.value.iter().map(|(name, it)| (Field::Label(*name), it.value.clone()));
+        let both = after.get_or_insert_with(|| Reading {
+            sent: set.sent,
+            received: set.received,
+            date: set.date,
+            snapshot: Snapshot { fields: BTreeMap::new(), ..held.clone() },
+        });
+        both.snapshot.fields.extend(shown);
+        both.received = set.received;
+    }
+    Ok(after)
+}
+
 async fn read(caller: &mut Caller<'_>, record: &RecordId) -> Result<Reading, Trouble> {
-    Ok(reading(caller.call(rest::read(record), record::incident).await?))
+    let request =
+        if caller.has_labels() { rest::read_with_fields(record) } else { rest::read(record) };
+    Ok(reading(caller.call(request, record::incident).await?))
+}
+
+/// The same record with its custom fields, where they matter: look-ups and creations do not show
+/// them.
+async fn with_fields(caller: &mut Caller<'_>, seen: Reading) -> Result<Reading, Trouble> {
+    if caller.has_labels() { read(caller, &seen.snapshot.record).await } else { Ok(seen) }
 }
 
 fn reading(answer: Answer<Snapshot>) -> Reading {
@@ -161,51 +208,5 @@ fn settled(
         after: after.map(Box::new),
         fates: plan.fates,
         uncertain: false,
-    }
-}
-
-/// Does an act once; where it may have been done already, that is found out first.
-pub async fn act(
-    caller: &mut Caller<'_>,
-    act: &Act,
-    stored_at: Timestamp,
-    uncertain: bool,
-) -> Result<Outcome, Setback> {
-    let ActKind::Note { note, text } = &act.kind;
-    let noted = |foreign: String| Outcome::Noted { note: *note, foreign };
-    if uncertain {
-        let there = caller.call(rest::notes(&act.record), record::notes).await?.value;
-        let earliest = stored_at.saturating_sub(NOTE_EARLIER).unwrap_or(stored_at);
-        let ours = there.into_iter().find(|note| is_ours(note, text, earliest));
-        if let Some(ours) = ours {
-            return Ok(noted(ours.id));
-        }
-    }
-    let added = caller.call(rest::add_note(&act.record, text), record::note).await?;
-    Ok(noted(added.value.id))
-}
-
-fn is_ours(note: &record::Note, text: &str, earliest: Timestamp) -> bool {
-    // White space at the ends and the form of line ends may not survive the journey.
-    let same = note.content.trim().lines().eq(text.trim().lines());
-    same && note.created_at.is_none_or(|at| at >= earliest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_is_ours_by_its_text_unless_it_is_older_than_its_message() {
-        let earliest: Timestamp = "2026-03-02T09:14:00Z".parse().unwrap();
-        let note = |content: &str, at: &str| record::Note {
-            id: "PN1".to_owned(),
-            content: content.to_owned(),
-            created_at: at.parse().ok(),
-        };
-        assert!(is_ours(&note("a\r\nb\n", "2026-03-02T09:14:00Z"), "a\nb", earliest));
-        assert!(is_ours(&note("a", "unknown"), "a", earliest));
-        assert!(!is_ours(&note("a", "2026-03-02T09:13:59Z"), "a", earliest));
-        assert!(!is_ours(&note("b", "2026-03-02T09:14:00Z"), "a", earliest));
     }
 }

@@ -52,8 +52,18 @@ pub struct Work {
     pub original: Bytes,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
-    /// When the broker had it.
+    /// When the broker had it, or had it first, where it was sent again.
     pub stored_at: Timestamp,
+    /// Whether it was sent again because nothing was heard of it: it may have been done.
+    pub sent_again: bool,
+}
+
+/// What a message may say besides its task.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Resent {
+    /// When it was sent before, and nothing was heard of it since.
+    #[serde(default)]
+    again_since: Option<Timestamp>,
 }
 
 impl Work {
@@ -64,8 +74,14 @@ impl Work {
             Some("act") => Task::Act(taken.json()?),
             _ => return Err(Unreadable::Kind),
         };
-        let traceparent = taken.traceparent().map(str::to_owned);
-        Ok(Self { task, original: taken.body().clone(), traceparent, stored_at: taken.stored_at })
+        let Resent { again_since } = taken.json().unwrap_or_default();
+        Ok(Self {
+            task,
+            original: taken.body().clone(),
+            traceparent: taken.traceparent().map(str::to_owned),
+            stored_at: again_since.map_or(taken.stored_at, |since| since.min(taken.stored_at)),
+            sent_again: again_since.is_some(),
+        })
     }
 
     /// The link it is about; all work of one link is done one piece at a time.

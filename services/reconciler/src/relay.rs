@@ -127,10 +127,12 @@ impl Relay {
             if let Some(body) = body.as_object_mut() {
                 body.insert("again_since".to_owned(), issued_at.to_string().into());
             }
-            let ActKind::Note { note, .. } = act.kind;
-            Ok(((link, note), Outgoing::json(subject, format!("{link}-{id}"), &body)?))
+            // Only notes are kept track of.
+            let ActKind::Note { note, .. } = act.kind else { return Ok(None) };
+            Ok(Some(((link, note), Outgoing::json(subject, format!("{link}-{id}"), &body)?)))
         };
-        let messages = waiting.into_iter().map(message).collect::<Result<_, Interrupted>>()?;
+        let messages = waiting.into_iter().filter_map(|it| message(it).transpose());
+        let messages = messages.collect::<Result<_, Interrupted>>()?;
         let (sent, failed) = self.publish(messages).await;
         notes::mark_issued(&mut transaction, &sent, now).await?;
         Store::commit(transaction).await?;

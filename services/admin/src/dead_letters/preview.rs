@@ -7,6 +7,7 @@ use tandem_bus::dead_letter::Request;
 use tandem_connectors::pagerduty::{
     self,
     plan::{self, Origin},
+    priority::Priorities,
     rest,
 };
 use tandem_domain::{
@@ -33,7 +34,9 @@ pub(crate) fn of_state(connector: &Connector, desired: &Desired, link: &Link) ->
             [rest::read(record)].into_iter().chain(change).collect()
         }
         (None, Some(create)) => {
-            vec![rest::find(&create.key), rest::create(create, &desired.want)]
+            // Which priorities the account has is not known here: they are left out.
+            let none = Priorities::default();
+            vec![rest::find(&create.key), rest::create(create, &desired.want, &none)]
         }
         (None, None) => Vec::new(),
     };
@@ -47,6 +50,11 @@ pub(crate) fn of_act(connector: &Connector, act: &Act) -> Vec<Request> {
     }
     match &act.kind {
         ActKind::Note { text, .. } => vec![call(&rest::add_note(&act.record, text))],
+        // Who asks is found out when it is sent.
+        ActKind::Respond { message, users, policies, .. } => {
+            vec![call(&rest::request_responders(&act.record, "", message, users, policies))]
+        }
+        ActKind::Escalate { level, .. } => vec![call(&rest::escalate(&act.record, *level))],
     }
 }
 
@@ -69,12 +77,9 @@ fn held(record: &RecordId, link: &Link) -> Snapshot {
 }
 
 fn call(request: &rest::Request) -> Request {
-    let query: Vec<String> =
-        request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     Request {
         method: request.method.name().to_owned(),
-        path: format!("{}{query}", request.path),
+        path: request.address(),
         body: request.body.clone(),
     }
 }

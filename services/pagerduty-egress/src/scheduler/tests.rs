@@ -19,7 +19,8 @@ fn link(n: u8) -> LinkId {
 
 fn work(task: Task) -> Arc<Work> {
     let original = bytes::Bytes::new();
-    Arc::new(Work { task, original, traceparent: None, stored_at: Timestamp::UNIX_EPOCH })
+    let stored_at = Timestamp::UNIX_EPOCH;
+    Arc::new(Work { task, original, traceparent: None, stored_at, sent_again: false })
 }
 
 /// A state that changes a title.

@@ -1,9 +1,13 @@
 //! The egress as built, against a real nats-server and the PagerDuty simulator.
 
 #[cfg(test)]
+mod acts;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod extras;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]

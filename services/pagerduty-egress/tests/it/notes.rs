@@ -1,6 +1,7 @@
 //! Notes: each once, whatever becomes of an answer or of a copy of the egress.
 
 use serde_json::Value as Json;
+use tandem_bus::{publish::Outgoing, subjects};
 use tandem_domain::{
     event::Outcome,
     incident::{Actor, Side},
@@ -8,7 +9,7 @@ use tandem_domain::{
 };
 use tandem_pagerduty_sim::{Applied, BOT_EMAIL, Effect};
 
-use crate::stage::{SETTLING, Stage, between, eventually, note, note_id};
+use crate::stage::{SETTLING, Stage, between, connector, eventually, note, note_id};
 
 fn notes(stage: &Stage) -> Vec<Json> {
     stage.pagerduty.incidents()[0]["notes"].as_array().unwrap().clone()
@@ -65,6 +66,26 @@ async fn a_note_that_never_arrived_is_looked_for_and_added() {
     assert_eq!(only["id"], foreign);
     let methods: Vec<_> = stage.pagerduty.calls(0).into_iter().map(|call| call.method).collect();
     assert_eq!(methods, ["POST", "GET", "POST"]);
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_is_sent_again_because_nothing_was_heard_of_it_is_looked_for() {
+    let stage = Stage::ready().await;
+    let record = stage.record("Payments fail");
+    stage.act(&note(1, 11, &record, "Rolled back")).await;
+    let (_, first) = noted(&stage).await;
+    let act = note(1, 11, &record, "Rolled back");
+    let subject = subjects::act(&connector(), act.integration, act.link, &act.id());
+    let mut again = serde_json::to_value(&act).unwrap();
+    again["again_since"] = stage.pagerduty.calls(0)[0].time.clone().into();
+    stage.publish(Outgoing::json(subject, "again".to_owned(), &again).unwrap()).await;
+    eventually("it was looked for", async || {
+        stage.calls().last().is_some_and(|call| call.starts_with("GET "))
+    })
+    .await;
+    assert_eq!(notes(&stage).len(), 1);
+    assert_eq!(notes(&stage)[0]["id"], first);
     stage.at_rest().await;
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     field::{Field, Value},
-    id::{IncidentId, IntegrationId, LinkId, NoteId, RecordId},
+    id::{EditId, IncidentId, IntegrationId, LinkId, NoteId, RecordId},
     incident::Actor,
 };
 
@@ -86,12 +86,37 @@ pub enum ActKind {
         /// Its text.
         text: String,
     },
+    /// Asks more people to help with the record. What comes of it is told by the external side.
+    Respond {
+        /// The request's id on the platform.
+        request: EditId,
+        /// What they are told.
+        message: String,
+        /// Who is asked, by their external ids.
+        #[serde(default)]
+        users: Vec<String>,
+        /// Whose people on call are asked: escalation policies, by their external ids.
+        #[serde(default)]
+        policies: Vec<String>,
+    },
+    /// Hands the record on to a level of its escalation policy. What comes of it is told by the
+    /// external side.
+    Escalate {
+        /// The request's id on the platform.
+        request: EditId,
+        /// The level; the first is 1.
+        level: u32,
+    },
 }
 
 impl Act {
     /// The id that makes it one action however often it is sent.
     pub fn id(&self) -> String {
-        let ActKind::Note { note, .. } = &self.kind;
-        note.to_string()
+        match &self.kind {
+            ActKind::Note { note, .. } => note.to_string(),
+            ActKind::Respond { request, .. } | ActKind::Escalate { request, .. } => {
+                request.to_string()
+            }
+        }
     }
 }

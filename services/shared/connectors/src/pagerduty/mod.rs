@@ -1,10 +1,12 @@
 //! PagerDuty's words. With the egress, the only place that knows them.
 
 pub mod checkup;
+pub mod custom_fields;
 pub mod defaults;
 pub mod directory;
 mod event_type;
 pub mod plan;
+pub mod priority;
 pub mod record;
 pub mod refusal;
 pub mod rest;

@@ -14,6 +14,8 @@ use tandem_domain::{
     lens::{Foreign, ranked},
 };
 
+use super::custom_fields::custom_fields;
+
 /// A note as REST shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -50,6 +52,35 @@ pub fn notes(answer: &Json) -> Option<Vec<Note>> {
     Some(answer.get("notes")?.as_array()?.iter().filter_map(one_note).collect())
 }
 
+/// Somebody who was asked to help with a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Responder {
+    /// What they were told.
+    pub message: String,
+    /// When they were asked, on PagerDuty's clock.
+    pub requested_at: Option<Timestamp>,
+}
+
+/// Everybody who was asked to help with the record in an answer; none where it holds no record.
+pub fn responders(answer: &Json) -> Option<Vec<Responder>> {
+    let all = answer.get("incident")?.get("incidents_responders").and_then(Json::as_array);
+    let one = |responder: &Json| Responder {
+        message: text(responder, "message").unwrap_or_default(),
+        requested_at: time(responder, "requested_at"),
+    };
+    Some(all.into_iter().flatten().map(one).collect())
+}
+
+/// The id of the user with an address among those a search found; none in it where there is none.
+///
+/// The outer `None` says that the answer is not a list.
+pub fn user_of(answer: &Json, email: &str) -> Option<Option<String>> {
+    let all = answer.get("users")?.as_array()?;
+    let theirs =
+        |user: &&Json| text(user, "email").is_some_and(|it| it.eq_ignore_ascii_case(email));
+    Some(all.iter().find(theirs).and_then(|user| text(user, "id")))
+}
+
 fn one_note(note: &Json) -> Option<Note> {
     let content = text(note, "content").unwrap_or_default();
     Some(Note { id: text(note, "id")?, content, created_at: time(note, "created_at") })
@@ -77,6 +108,8 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
     ];
     let shown = shown.into_iter().filter_map(|(field, value)| Some((field, value?)));
     snapshot.fields.extend(shown);
+    let labels = custom_fields(incident).into_iter().flatten();
+    snapshot.fields.extend(labels.map(|(name, field)| (Field::Label(name), field.value)));
     if !resolved(&snapshot) {
         snapshot.fields.extend(assignee(incident).map(|assignee| (Field::AssignedTo, assignee)));
     }

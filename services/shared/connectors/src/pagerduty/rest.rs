@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use tandem_domain::{
     event::Snapshot,
-    field::{Field, Value},
+    field::{Field, LabelName, Value},
     id::RecordId,
     lens::parts,
     outbound::{Create, Want},
 };
+
+use super::{custom_fields::CustomField, priority::Priorities};
 
 /// The media type every call asks for; without it, PagerDuty may answer in an older form.
 pub const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
@@ -80,6 +82,37 @@ pub fn read(record: &RecordId) -> Request {
     Request::get(format!("/incidents/{}", segment(record.as_str())))
 }
 
+/// Reads a record with its custom fields.
+pub fn read_with_fields(record: &RecordId) -> Request {
+    Request { query: vec![("include[]", "custom_fields".to_owned())], ..read(record) }
+}
+
+/// Reads the custom fields of a record, with their types.
+pub fn custom_fields(record: &RecordId) -> Request {
+    Request::get(format!("/incidents/{}/custom_fields/values", segment(record.as_str())))
+}
+
+/// Sets custom fields of a record: those of `changes` that are labels, as `known` says their types.
+pub fn set_custom_fields(
+    record: &RecordId,
+    changes: &BTreeMap<Field, Value>,
+    known: &BTreeMap<LabelName, CustomField>,
+) -> Request {
+    let set = changes.iter().filter_map(|(field, value)| {
+        let Field::Label(name) = field else { return None };
+        let value = known.get(name).map_or_else(|| json!(value), |field| field.json(value));
+        Some(json!({ "name": name.as_str(), "value": value }))
+    });
+    let body = Some(json!({ "custom_fields": set.collect::<Vec<_>>() }));
+    Request { method: Method::Put, body, ..custom_fields(record) }
+}
+
+/// Reads the account's priorities.
+pub fn priorities() -> Request {
+    let query = vec![("limit", "100".to_owned())];
+    Request { query, ..Request::get("/priorities".to_owned()) }
+}
+
 /// Looks for the records that were created under a key, however long ago and whatever became of
 /// them: without `date_range`, the list ends after a month.
 pub fn find(key: &str) -> Request {
@@ -88,14 +121,19 @@ pub fn find(key: &str) -> Request {
 }
 
 /// Creates a record with what can be given at creation; the rest of what is wanted follows as a
-/// [`change`].
-pub fn create(create: &Create, want: &BTreeMap<Field, Want>) -> Request {
+/// [`change`]. A wanted priority is given where the account has it.
+pub fn create(create: &Create, want: &BTreeMap<Field, Want>, priorities: &Priorities) -> Request {
     let mut incident = Map::new();
     incident.insert("type".to_owned(), json!("incident"));
     for field in AT_CREATION {
         if let Some(want) = want.get(&field) {
             incident.extend(member(field, &want.value));
         }
+    }
+    let severity = want.get(&Field::Severity).and_then(|want| want.value.as_deref());
+    if let Some(id) = severity.and_then(|severity| priorities.id(severity)) {
+        let priority = json!({ "id": id, "type": "priority_reference" });
+        incident.insert("priority".to_owned(), priority);
     }
     let service = json!({ "id": create.service, "type": "service_reference" });
     incident.insert("service".to_owned(), service);
@@ -166,6 +204,38 @@ pub fn add_note(record: &RecordId, text: &str) -> Request {
     Request { method: Method::Post, body, ..notes(record) }
 }
 
+/// Asks people, and those on call for policies, to help with a record, in a user's name.
+pub fn request_responders(
+    record: &RecordId,
+    requester: &str,
+    message: &str,
+    users: &[String],
+    policies: &[String],
+) -> Request {
+    let target =
+        |kind: &str, id: &String| json!({ "responder_request_target": { "id": id, "type": kind } });
+    let users = users.iter().map(|id| target("user_reference", id));
+    let policies = policies.iter().map(|id| target("escalation_policy_reference", id));
+    let body = json!({
+        "requester_id": requester, "message": message,
+        "responder_request_targets": users.chain(policies).collect::<Vec<_>>(),
+    });
+    let path = format!("/incidents/{}/responder_requests", segment(record.as_str()));
+    Request { method: Method::Post, path, query: Vec::new(), body: Some(body) }
+}
+
+/// Hands a record on to a level of its escalation policy.
+pub fn escalate(record: &RecordId, level: u32) -> Request {
+    let incident = json!({ "type": "incident", "escalation_level": level });
+    Request { method: Method::Put, body: Some(json!({ "incident": incident })), ..read(record) }
+}
+
+/// Looks for a user by address.
+pub fn find_user(email: &str) -> Request {
+    let query = vec![("query", email.to_owned()), ("limit", "100".to_owned())];
+    Request { query, ..Request::get("/users".to_owned()) }
+}
+
 /// Whether a field can be written on a record that exists.
 pub const fn writable(field: Field) -> bool {
     match field {
@@ -173,9 +243,10 @@ pub const fn writable(field: Field) -> bool {
         | Field::Severity
         | Field::Status
         | Field::AssignedTo
-        | Field::EscalationPolicy => true,
-        // The body is taken at creation only, and custom fields have a call of their own.
-        Field::Description | Field::Label(_) => false,
+        | Field::EscalationPolicy
+        | Field::Label(_) => true,
+        // The body is taken at creation only.
+        Field::Description => false,
     }
 }
 
@@ -217,6 +288,7 @@ mod tests {
     use tandem_domain::lens::Foreign;
 
     use super::*;
+    use crate::pagerduty::{custom_fields, priority};
 
     fn want(value: &str) -> Want {
         Want { value: Some(value.to_owned()), expect: Vec::new() }
@@ -278,7 +350,7 @@ mod tests {
             (Field::Severity, want("high")),
             (Field::Status, want("acknowledged")),
         ]);
-        let body = create(&how, &wanted).body.unwrap();
+        let body = create(&how, &wanted, &Priorities::default()).body.unwrap();
         let expected = json!({ "incident": {
             "type": "incident", "title": "Payments fail", "urgency": "high",
             "service": { "id": "P123ABC", "type": "service_reference" },
@@ -286,6 +358,38 @@ mod tests {
             "body": { "type": "incident_body", "details": "since 9:14" },
         }});
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_creation_names_the_priority_that_is_wanted() {
+        let how = Create { key: "k".to_owned(), service: "P123ABC".to_owned(), description: None };
+        let wanted = BTreeMap::from([(Field::Severity, want("high+P1"))]);
+        let all = json!({ "priorities": [{ "id": "PPRI001", "name": "P1" }] });
+        let known = priority::priorities(&all).unwrap();
+        let incident = create(&how, &wanted, &known).body.unwrap()["incident"].take();
+        assert_eq!(incident["urgency"], "high");
+        let reference = json!({ "id": "PPRI001", "type": "priority_reference" });
+        assert_eq!(incident["priority"], reference);
+    }
+
+    #[test]
+    fn labels_are_set_by_name_and_type() {
+        let label = |name: &str| Field::Label(name.parse().unwrap());
+        let changes = BTreeMap::from([
+            (Field::Title, Some("not here".to_owned())),
+            (label("users"), Some("12".to_owned())),
+            (label("region"), None),
+        ]);
+        let known = json!({ "custom_fields": [
+            { "name": "users", "data_type": "integer", "field_type": "single_value", "value": 1 },
+        ] });
+        let known = custom_fields::custom_fields(&known).unwrap();
+        let request = set_custom_fields(&"Q1".parse().unwrap(), &changes, &known);
+        assert_eq!(request.path, "/incidents/Q1/custom_fields/values");
+        let expected = json!({ "custom_fields": [
+            { "name": "region", "value": null }, { "name": "users", "value": 12 },
+        ] });
+        assert_eq!(request.body, Some(expected));
     }
 
     #[test]

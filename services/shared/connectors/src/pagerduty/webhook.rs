@@ -23,7 +23,7 @@ use tandem_domain::{
 
 use self::{
     lenient::{Object, Text},
-    wire::{Body, Data, Event, Reference},
+    wire::{Body, Data, Event, FieldValue, Reference},
 };
 use super::{event_type::EventType, signature};
 use crate::inbound::{Arrival, Inbound, NotADelivery, Refusal, Sample, Verified};
@@ -93,7 +93,10 @@ fn observe(
     let nothing = Data::default();
     let data = event.data.get().unwrap_or(&nothing);
     let record = record(data);
-    let snapshot = record.clone().filter(|_| data.is_incident()).map(|id| snapshot(id, data));
+    let snapshot = match kind {
+        EventType::CustomFieldsUpdated => record.clone().map(|id| labels(id, data)),
+        _ => record.clone().filter(|_| data.is_incident()).map(|id| snapshot(id, data)),
+    };
     let shows = |field: &Field| snapshot.as_ref().is_some_and(|it| it.fields.contains_key(field));
     let lost = record.is_none() && event_type.starts_with("incident.");
     Ok(Observation {
@@ -104,7 +107,7 @@ fn observe(
         arrived: arrival.at,
         actor: event.agent.get().map(actor),
         record_title: title(data),
-        edited: edited(kind).filter(shows),
+        edited: edited(kind).or_else(|| edited_label(kind, data)).filter(shows),
         note: (kind == EventType::Annotated).then(|| note(data)).flatten(),
         remark: if lost {
             Some(format!("{event_type} names no incident"))
@@ -128,6 +131,39 @@ const fn edited(kind: EventType) -> Option<Field> {
         EventType::Reassigned => Some(Field::AssignedTo),
         EventType::Delegated => Some(Field::EscalationPolicy),
         _ => None,
+    }
+}
+
+/// The custom field whose change is announced, where it is one alone.
+fn edited_label(kind: EventType, data: &Data<'_>) -> Option<Field> {
+    let mut changed = data.changed_custom_fields.iter().filter_map(Object::get);
+    match (kind, changed.next(), changed.next()) {
+        (EventType::CustomFieldsUpdated, Some(only), None) => label_field(only),
+        _ => None,
+    }
+}
+
+fn label_field(field: &FieldValue<'_>) -> Option<Field> {
+    field.name.raw()?.parse().ok().map(Field::Label)
+}
+
+/// What an event about custom fields shows: all of them, and nothing else.
+fn labels(record: RecordId, data: &Data<'_>) -> Snapshot {
+    let shown = data.custom_fields.iter().filter_map(Object::get);
+    let fields = shown.filter_map(|field| {
+        let value = Foreign { value: field.value.joined()?, label: None };
+        Some((label_field(field)?, value))
+    });
+    Snapshot {
+        record,
+        fields: fields.collect(),
+        assignees: Vec::new(),
+        number: None,
+        url: None,
+        key: None,
+        service: None,
+        teams: Vec::new(),
+        created_at: None,
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
+use tandem_domain::field::Value;
 
 /// A text; numbers and truth values count as what they look like.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -26,6 +27,22 @@ impl Text<'_> {
     /// The text as it can be stored: Postgres takes no NUL.
     pub(super) fn clean(&self) -> Option<String> {
         self.raw().map(|text| text.replace('\0', "\u{fffd}"))
+    }
+}
+
+/// One text or several; null is none of them, which is not the same as absent.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Texts<'a> {
+    texts: Option<Vec<Cow<'a, str>>>,
+}
+
+impl Texts<'_> {
+    /// The texts with commas between them, empty where there are none; `None` where nothing that
+    /// can be read was sent.
+    pub(super) fn joined(&self) -> Option<Value> {
+        let texts = self.texts.as_ref()?.iter().filter(|text| !text.is_empty());
+        let texts: Vec<_> = texts.map(|text| text.replace('\0', "\u{fffd}")).collect();
+        Some((!texts.is_empty()).then(|| texts.join(", ")))
     }
 }
 
@@ -81,6 +98,10 @@ trait Shape<'de>: Default {
         Self::default()
     }
 
+    fn null() -> Self {
+        Self::default()
+    }
+
     fn object<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::default())
@@ -95,6 +116,22 @@ trait Shape<'de>: Default {
 impl<'de: 'a, 'a> Shape<'de> for Text<'a> {
     fn text(text: Cow<'de, str>) -> Self {
         Self { text: Some(text) }
+    }
+}
+
+impl<'de: 'a, 'a> Shape<'de> for Texts<'a> {
+    fn text(text: Cow<'de, str>) -> Self {
+        Self { texts: Some(vec![text]) }
+    }
+
+    fn null() -> Self {
+        Self { texts: Some(Vec::new()) }
+    }
+
+    fn list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        let texts = <List<Text<'a>> as Shape<'de>>::list(list)?;
+        let texts = texts.list.into_iter().flatten().filter_map(|text| text.text);
+        Ok(Self { texts: Some(texts.collect()) })
     }
 }
 
@@ -155,7 +192,7 @@ impl<'de, S: Shape<'de>> Visitor<'de> for Any<S> {
     }
 
     fn visit_unit<E>(self) -> Result<S, E> {
-        Ok(S::default())
+        Ok(S::null())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<S, A::Error> {
@@ -179,6 +216,7 @@ macro_rules! taken_in_any_shape {
 
 taken_in_any_shape! {
     ['de: 'a, 'a] Text<'a>;
+    ['de: 'a, 'a] Texts<'a>;
     ['de, T: Deserialize<'de>] Object<T>;
     ['de, T: Deserialize<'de>] List<T>;
 }
@@ -200,6 +238,19 @@ mod tests {
         for absent in ["null", "\"\"", "{\"a\":[1,{}]}", "[[],2]"] {
             assert_eq!(text(absent), None, "{absent}");
         }
+    }
+
+    #[test]
+    fn several_texts_are_joined_and_none_is_not_the_same_as_nothing() {
+        let joined = |json: &str| serde_json::from_str::<Texts<'_>>(json).unwrap().joined();
+        for (json, text) in [(r#"["a",2,true,{}]"#, "a, 2, true"), ("1.5", "1.5"), ("\"x\"", "x")] {
+            assert_eq!(joined(json), Some(Some(text.to_owned())));
+        }
+        for empty in ["null", "[]", "\"\"", "[null]"] {
+            assert_eq!(joined(empty), Some(None), "{empty}");
+        }
+        assert_eq!(joined("{}"), None);
+        assert_eq!(Texts::default().joined(), None);
     }
 
     #[test]

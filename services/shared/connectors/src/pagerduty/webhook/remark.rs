@@ -106,7 +106,7 @@ fn custom_fields(data: &Data<'_>) -> String {
     let current = |changed: &FieldValue<'_>| {
         let mut fields = data.custom_fields.iter().filter_map(Object::get);
         let field = fields.find(|field| field.id == changed.id)?;
-        field.value.raw()
+        field.value.joined().flatten()
     };
     let change = |changed: &FieldValue<'_>| {
         let name = changed.name.raw().unwrap_or(UNKNOWN);

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::lenient::{List, Object, Text};
+use super::lenient::{List, Object, Text, Texts};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Body<'a> {
@@ -126,7 +126,7 @@ pub(super) struct FieldValue<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) value: Text<'a>,
+    pub(super) value: Texts<'a>,
 }
 
 #[derive(Debug, Deserialize)]
