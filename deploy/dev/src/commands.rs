@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod im;
+pub(crate) mod simulate;
 pub(crate) mod sqlx;
 pub(crate) mod steps;
 pub(crate) mod test;

@@ -35,6 +35,8 @@ enum Command {
     Check,
     /// Checks, then runs all tests with a NATS and a Postgres of their own.
     Test(commands::test::Arguments),
+    /// Plays many seeded worlds of the simulation the rules are proven in, or replays one.
+    Simulate(commands::simulate::Arguments),
     /// Renews the committed `.sqlx` folder from the migrations and the queries.
     Sqlx(commands::sqlx::Arguments),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Im(arguments) => commands::im::run(&arguments),
         Command::Check => commands::check::run(),
         Command::Test(arguments) => commands::test::run(&arguments),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments),
         Command::Sqlx(arguments) => commands::sqlx::run(&arguments),
     };
     match outcome {
