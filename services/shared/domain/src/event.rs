@@ -50,6 +50,9 @@ pub struct Snapshot {
     /// The teams it concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<Foreign>,
+    /// Who changed its status last, by id, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
     /// When the record came to be, on the external clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -148,6 +151,10 @@ pub enum Outcome {
         /// Whether an earlier attempt of unknown outcome may have taken effect, now or later.
         #[serde(default)]
         uncertain: bool,
+        /// The version whose writes were attempted last before this one; 0 where none is known.
+        /// Its report may still be under way.
+        #[serde(default)]
+        previous: u64,
     },
     /// A note was added.
     Noted {

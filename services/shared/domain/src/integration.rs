@@ -88,6 +88,9 @@ impl FieldRule {
 /// A change of another field that the external side makes by itself when a field is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disturbance {
+    /// Which written value does it, in the external side's words; of a value in two parts, the
+    /// first.
+    pub by: String,
     /// The other field.
     pub field: Field,
     /// What it held, in the external side's words.

@@ -237,6 +237,13 @@ pub fn ranked(first: &str, second: Option<&str>) -> String {
     second.map_or_else(|| first.to_owned(), |second| format!("{first}+{second}"))
 }
 
+/// Whether `seen` is all or the first part of `written`: a record that is created gets the second
+/// part by a call of its own, and may be seen in between.
+pub fn is_part(seen: &Value, written: &Value) -> bool {
+    let first = written.as_deref().map(|written| parts(written).0);
+    seen == written || (seen.is_some() && seen.as_deref() == first)
+}
+
 fn has(rows: &[Row], external: &str) -> bool {
     rows.iter().any(|row| row.external == external)
 }

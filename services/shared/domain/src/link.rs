@@ -193,6 +193,12 @@ pub struct Landed {
     pub from: Timestamp,
     /// By when it had landed, on our clock.
     pub until: Timestamp,
+    /// Whom the external side takes for the author of our calls, where it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Whether an attempt may still land after something newer was seen or written.
+    #[serde(default)]
+    pub late: bool,
 }
 
 /// An observation that nobody could order.
@@ -241,6 +247,9 @@ pub struct LinkField {
     /// Which platform value each external value last stood for, where it stands for several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remembered: BTreeMap<String, String>,
+    /// Whether the first thing that is seen is what a record of our making begins with by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins: bool,
     /// The last changes of the field over there, by us and by others, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<Turn>,

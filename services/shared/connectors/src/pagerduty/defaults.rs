@@ -31,6 +31,7 @@ pub fn fields() -> BTreeMap<Field, FieldRule> {
     // Raising the urgency of an acknowledged incident un-acknowledges it (Edit incidents, support
     // article), and pages somebody who is at work on it.
     let unacknowledges = Disturbance {
+        by: "high".to_owned(),
         field: Field::Status,
         from: "acknowledged".to_owned(),
         to: INITIAL_STATUS.to_owned(),

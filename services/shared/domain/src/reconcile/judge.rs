@@ -17,10 +17,10 @@ use crate::{
     decision::Rule,
     field::{Field, Value},
     id::LinkId,
-    incident::{Owned, Side},
+    incident::{Actor, Owned, Side},
     integration::{FieldRule, Integration, Strategy},
-    lens::Foreign,
-    link::{Base, Echo, LinkField, Stamp, Turn},
+    lens::{Foreign, is_part, parts},
+    link::{Base, Echo, Link, LinkField, Stamp, Turn},
 };
 
 /// When an external value was written, on our clock, as far as is known.
@@ -85,7 +85,6 @@ impl Draft<'_> {
         let candidate = |value| Candidate { value, external, by, at };
         match (outcome, taken) {
             (Outcome::Ours(Rule::NoPartner), _) | (_, None) => {
-                self.list_problem(sight.link, field, value);
                 self.keep(ruling(None, Rule::NoPartner, value));
             }
             (Outcome::Ours(rule), Some(taken)) => {
@@ -172,8 +171,10 @@ impl Draft<'_> {
         if self.is_ours(sight, field, value, written) {
             return true;
         }
+        // What a record begins with is nobody's edit; what goes back to it later is.
         let seen = self.verdict_on(sight.link, field).and_then(|verdict| verdict.seen);
-        let base = seen.and_then(|seen| seen.base.as_ref());
+        let first = seen.filter(|seen| seen.previous.is_none() && !written.announced);
+        let base = first.and_then(|seen| seen.base.as_ref());
         !written.raced && base.is_some_and(|base| base.value == value.value)
     }
 
@@ -309,7 +310,13 @@ impl Draft<'_> {
         let Some(verdict) = self.verdict_on(link, field) else { return };
         let initial = verdict.rule.initial.is_some() && verdict.rule.initial == value.value;
         let Some(seen) = verdict.seen.filter(|seen| seen.base.is_none()) else { return };
-        let Some(intent) = seen.open.first() else { return };
+        let Some(intent) = seen.open.first() else {
+            // Nobody asked for what it begins with.
+            if seen.begins && seen.previous.is_none() {
+                self.rebase(link, field, Base { value: value.value.clone(), rev: 0 });
+            }
+            return;
+        };
         let (value, rev) = if initial { (&value.value, 0) } else { (&intent.value, intent.rev) };
         let base = Base { value: value.clone(), rev };
         self.rebase(link, field, base);
@@ -329,15 +336,16 @@ impl Draft<'_> {
         let (lo, hi) = (sight.stamp.earliest(config.clock), sight.stamp.latest(config.clock));
         let told = matches!(sight.stamp, Stamp::Told { .. });
         let Some(link) = self.link_mut(sight.link) else { return false };
+        if told && is_stranger(link, &sight.actor) {
+            return false;
+        }
         let disturbed = disturbed(&link.fields, config, field, value, (lo, hi));
         let seen = link.fields.entry(field).or_default();
-        let mut open = seen.open.iter_mut().filter(|intent| intent.value == value.value);
-        let open =
-            open.find(
-                |intent| {
-                    if told { hi >= intent.opened } else { sight.attempted || intent.attempted }
-                },
-            );
+        let mut open = seen.open.iter_mut().filter(|intent| is_part(&value.value, &intent.value));
+        let open = open.find(|intent| {
+            let before = (intent.since..=intent.version).contains(&sight.previous);
+            if told { hi >= intent.opened } else { sight.attempted || intent.attempted || before }
+        });
         if let Some(intent) = open {
             let announced = written.announced;
             let echo = Echo {
@@ -351,9 +359,14 @@ impl Draft<'_> {
             seen.base = Some(Base { value: intent.value.clone(), rev: intent.rev });
             return true;
         }
-        let mut landed = seen.landed.iter().rev();
-        let landed =
-            landed.find(|it| told && it.value == value.value && hi >= it.from && lo <= it.until);
+        // A read shows our last write until somebody has gone over it.
+        let last = seen.landed.last().map(|last| last.until);
+        let mut landed = seen.landed.iter().rev().filter(|it| it.value == value.value);
+        let landed = landed.find(|it| {
+            let stands = Some(it.until) == last && it.until >= written.lo;
+            let window = (told || it.late) && hi >= it.from && lo <= it.until;
+            window || (!told && stands)
+        });
         if let Some(landed) = landed {
             seen.base = Some(Base { value: landed.value.clone(), rev: landed.rev });
             return true;
@@ -372,13 +385,6 @@ impl Draft<'_> {
         turns.push(Turn { value: value.clone(), ours, at });
         if turns.len() > FLAPS {
             turns.remove(0);
-        }
-    }
-
-    fn list_problem(&mut self, link: LinkId, field: Field, value: &Foreign) {
-        let value = value.value.clone().unwrap_or_default();
-        if let Some(link) = self.link_mut(link) {
-            link.problem = Some(format!("{field}: {value:?} has no partner on the platform"));
         }
     }
 }
@@ -408,6 +414,14 @@ fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship
 /// side effect of the other.
 const EFFECT_MAX: SignedDuration = SignedDuration::from_secs(1);
 
+/// Whether somebody is named as the author who is none of those our calls appear under.
+fn is_stranger(link: &Link, actor: &Actor) -> bool {
+    let mut agents = link.fields.values().flat_map(|seen| &seen.landed);
+    let known = || agents.clone().filter_map(|landed| landed.agent.as_ref());
+    let Some(id) = &actor.id else { return false };
+    known().next().is_some() && !agents.any(|landed| landed.agent.as_ref() == Some(id))
+}
+
 /// Rule 26: whether a value is there because a write of ours to another field put it there.
 fn disturbed(
     fields: &BTreeMap<Field, LinkField>,
@@ -416,17 +430,24 @@ fn disturbed(
     value: &Foreign,
     (lo, hi): (Timestamp, Timestamp),
 ) -> bool {
-    let held = fields.get(&field).and_then(|seen| seen.base.as_ref()?.value.as_deref());
-    let by = |(_, rule): &(&Field, &FieldRule)| {
-        let mut disturbs = rule.disturbs.iter().filter(|other| other.field == field);
-        disturbs.any(|it| Some(&*it.from) == held && Some(&*it.to) == value.value.as_deref())
-    };
-    config.fields.iter().filter(by).any(|(other, _)| {
-        let Some(other) = fields.get(other) else { return false };
-        let landed = other.landed.iter().any(|landed| {
+    let seen = fields.get(&field);
+    let base = seen.and_then(|seen| seen.base.as_ref()?.value.as_deref());
+    let previous = seen.and_then(|seen| seen.previous.as_ref()?.value.as_deref());
+    let causes = config.fields.iter().flat_map(|(other, rule)| {
+        let exact = rule.disturbs.iter().filter(|it| {
+            it.field == field
+                && [base, previous].contains(&Some(&*it.from))
+                && Some(&*it.to) == value.value.as_deref()
+        });
+        exact.map(|it| (*other, it.by.as_str()))
+    });
+    causes.into_iter().any(|(other, by)| {
+        let Some(other) = fields.get(&other) else { return false };
+        let does = |value: &Value| value.as_deref().is_some_and(|value| parts(value).0 == by);
+        let landed = other.landed.iter().filter(|it| does(&it.value)).any(|landed| {
             let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
             hi >= landed.from && lo <= until
         });
-        landed || !other.open.is_empty()
+        landed || other.open.iter().any(|intent| does(&intent.value) && hi >= intent.opened)
     })
 }

@@ -12,6 +12,7 @@ use crate::{
     id::LinkId,
     incident::{Incident, Side},
     integration::Integration,
+    lens::is_part,
     link::{Intent, Link, LinkField, Published, record_key},
     outbound::{Create, Desired, Want},
 };
@@ -38,6 +39,9 @@ impl Draft<'_> {
             let side = Leveller { incident, config, frozen, at: input.at };
             if let Some(next) = side.next_desired(link, writes) {
                 desired.push(Desired { actor: actor.clone(), ..next });
+            }
+            if link.problem.is_none() {
+                link.problem = side.without_partner(link);
             }
         }
     }
@@ -128,6 +132,12 @@ impl Leveller<'_> {
         for (field, rev) in wanted.unproven {
             link.fields.entry(field).or_default().proving = Some(rev);
         }
+        if create.is_some() {
+            let by_itself = |field: &&Field| !wanted.want.contains_key(field);
+            for field in self.config.fields.keys().filter(by_itself) {
+                link.fields.entry(*field).or_default().begins = true;
+            }
+        }
         self.open_intents(link, &wanted.want, writes);
         link.published = Some(Published { want: wanted.want.clone() });
         let named = |(field, want)| (self.config.external_name(field), want);
@@ -164,6 +174,17 @@ impl Leveller<'_> {
         };
         link.problem = Some(problem);
         None
+    }
+
+    /// What they hold and the mapping has no partner for: nothing is done about it but to list it.
+    fn without_partner(&self, link: &Link) -> Option<String> {
+        self.config.fields.iter().find_map(|(field, rule)| {
+            let seen = link.fields.get(field)?;
+            let theirs = &seen.theirs.as_ref()?.value;
+            let taken = rule.lens.put(self.incident.value(*field), theirs, &seen.remembered);
+            let value = theirs.value.as_deref().unwrap_or_default();
+            taken.is_err().then(|| format!("{field}: {value:?} has no partner on the platform"))
+        })
     }
 
     fn wanted(&self, link: &mut Link) -> Wanted {
@@ -226,9 +247,11 @@ impl Leveller<'_> {
             (Ok(Some(_)), Some(theirs))
                 if rule.lens.put(ours, theirs, &seen.remembered).is_err() =>
             {
-                let value = theirs.value.as_deref().unwrap_or_default();
-                link.problem = Some(format!("{field}: {value:?} has no partner on the platform"));
                 return Wish::Nothing;
+            }
+            // While the creation is under way, it is what it was asked to be.
+            (Ok(Some(_)), Some(theirs)) if link.confirmed == 0 && rule.lens.agree(ours, theirs) => {
+                asked_for(seen, &theirs.value).unwrap_or_else(|| theirs.value.clone())
             }
             // What says the same is left as it is.
             (Ok(Some(_)), Some(theirs)) if rule.lens.agree(ours, theirs) => theirs.value.clone(),
@@ -238,8 +261,9 @@ impl Leveller<'_> {
                 return Wish::Nothing;
             }
         };
-        // A label that nobody set is not written as empty.
-        let absent = matches!(field, Field::Label(_)) && !self.incident.fields.contains_key(&field);
+        // A label that nobody has set on either side is not written as empty.
+        let unset = theirs.is_none_or(|theirs| theirs.value.is_none());
+        let absent = matches!(field, Field::Label(_)) && ours.is_none() && unset;
         match seen.theirs {
             _ if seen.held.is_some() || absent => Wish::Nothing,
             None if link.record.is_some() => Wish::See,
@@ -275,4 +299,10 @@ impl Leveller<'_> {
             }
         }
     }
+}
+
+/// What the last write that is under way is to put there, where theirs is a part of it.
+fn asked_for(seen: &LinkField, theirs: &Value) -> Option<Value> {
+    let asked = seen.open.last().map(|intent| &intent.value)?;
+    is_part(theirs, asked).then(|| asked.clone())
 }

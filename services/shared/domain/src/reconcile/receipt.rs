@@ -39,16 +39,30 @@ pub(super) fn apply(
         return draft.finish(false);
     }
     match &receipt.outcome {
-        Outcome::Settled { version, before, after, fates, uncertain } => {
+        Outcome::Settled { version, before, after, fates, uncertain, previous } => {
             let fates = draft.own_fates(link, fates);
-            draft.read(link, before.as_deref(), *version, Call { wrote: *uncertain, lags: true });
-            draft.read(link, after.as_deref(), *version, Call { wrote: true, lags: false });
-            let seen = Seen { before: before.as_deref(), after: after.as_deref() };
-            draft.settle(link, *version, &fates, &seen, *uncertain);
+            draft.read(
+                link,
+                before.as_deref(),
+                *version,
+                Call { wrote: *uncertain, lags: true, previous: *previous },
+            );
+            draft.read(
+                link,
+                after.as_deref(),
+                *version,
+                Call { wrote: true, lags: false, previous: *previous },
+            );
+            // Who changed the status last is us only where we changed it.
+            let ours = fates.get(&Field::Status) == Some(&Fate::Sent);
+            let agent = after.as_ref().filter(|_| ours);
+            let agent = agent.and_then(|after| after.snapshot.changed_by.clone());
+            let seen = Seen { before: before.as_deref(), after: after.as_deref(), agent };
+            draft.settle(link, (*version, *previous), &fates, &seen, *uncertain);
         }
         Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
         Outcome::Refused { version, before, reason } => {
-            let call = Call { wrote: false, lags: true };
+            let call = Call { wrote: false, lags: true, previous: 0 };
             draft.read(link, before.as_deref(), version.unwrap_or(0), call);
             draft.refused(link, *version, reason);
         }
@@ -62,12 +76,16 @@ struct Call {
     wrote: bool,
     /// Whether it may lag behind.
     lags: bool,
+    /// The version that was attempted before it.
+    previous: u64,
 }
 
 /// What a call showed.
 struct Seen<'a> {
     before: Option<&'a Reading>,
     after: Option<&'a Reading>,
+    /// Whom the external side takes us for.
+    agent: Option<String>,
 }
 
 /// How long after its receipt an attempt of unknown outcome may still land: the time-out of a call
@@ -82,8 +100,18 @@ impl Draft<'_> {
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
         let actor = Actor::unnamed(Side::External);
-        let (edited, Call { wrote: attempted, lags }) = (None, call);
-        self.see(&Sight { link, snapshot, stamp, edited, actor, answers, attempted, lags });
+        let (edited, Call { wrote: attempted, lags, previous }) = (None, call);
+        self.see(&Sight {
+            link,
+            snapshot,
+            stamp,
+            edited,
+            actor,
+            answers,
+            attempted,
+            previous,
+            lags,
+        });
     }
 
     /// The fates by our own names of the fields.
@@ -119,7 +147,7 @@ impl Draft<'_> {
     fn settle(
         &mut self,
         id: LinkId,
-        version: u64,
+        (version, previous): (u64, u64),
         fates: &BTreeMap<Field, Fate>,
         seen: &Seen<'_>,
         uncertain: bool,
@@ -130,18 +158,34 @@ impl Draft<'_> {
         let Some(link) = self.link_mut(id) else { return };
         let latest = version >= link.confirmed;
         link.confirmed = link.confirmed.max(version);
-        let mut void = Vec::new();
+        let mut closed = Vec::new();
         for (field, held) in &mut link.fields {
-            let closed = held.open.extract_if(.., |intent| intent.version <= version);
-            void.extend(closed.filter(|intent| !intent.attempted).map(|intent| (*field, intent)));
+            let done = held.open.extract_if(.., |intent| intent.version <= version);
+            closed.extend(done.filter(|intent| !intent.attempted).map(|intent| (*field, intent)));
         }
         if latest && version >= link.version {
             forget_wants(link, fates, seen.after);
         }
-        if let Some(reading) = seen.before.or(seen.after) {
-            for (field, intent) in void {
+        let Some(reading) = seen.before.or(seen.after) else { return };
+        for (field, intent) in closed {
+            if uncertain || (intent.since..=intent.version).contains(&previous) {
+                // It may have been the attempt whose outcome nobody knows, or is yet to be told.
+                let (value, rev, from) = (intent.value, intent.rev, intent.opened);
+                let until = reading.received.checked_add(GRACE).unwrap_or(reading.received);
+                let (agent, late) = (None, true);
+                let landed = Landed { value, rev, from, until, agent, late };
+                self.keep_landed(id, field, landed);
+            } else {
                 self.never_sent(id, field, intent, reading);
             }
+        }
+    }
+
+    fn keep_landed(&mut self, id: LinkId, field: Field, landed: Landed) {
+        let Some(held) = self.seen_mut(id, field) else { return };
+        held.landed.push(landed);
+        if held.landed.len() > LANDED_MAX {
+            held.landed.remove(0);
         }
     }
 
@@ -158,9 +202,10 @@ impl Draft<'_> {
         let at = self.input.at;
         let Some(link) = self.link_mut(id) else { return };
         let held = link.fields.entry(field).or_default();
-        let sent = fate == Fate::Sent || (uncertain && fate == Fate::Equal);
         let intent =
             held.open.iter_mut().find(|intent| (intent.since..=intent.version).contains(&version));
+        // An attempt of unknown outcome can only have been of what was to be changed.
+        let sent = fate == Fate::Sent || (uncertain && fate == Fate::Equal && intent.is_some());
         let shown = |reading: Option<&Reading>| -> Option<Foreign> {
             reading?.snapshot.fields.get(&field).cloned()
         };
@@ -184,15 +229,14 @@ impl Draft<'_> {
                 }
                 None => (0, seen.before.map_or(received, |before| before.sent)),
             };
-            let landed = Landed { value: value.clone(), rev, from, until };
-            let again = |it: &Landed| it.value == landed.value && it.until == landed.until;
+            let (late, agent) = (uncertain, seen.agent.clone());
+            let landed = Landed { value: value.clone(), rev, from, until, agent, late };
+            // Calls of one link go one at a time, so no two end at the same instant.
+            let again = |it: &Landed| it.until == landed.until;
             if held.landed.iter().any(again) {
                 return;
             }
-            held.landed.push(landed);
-            if held.landed.len() > LANDED_MAX {
-                held.landed.remove(0);
-            }
+            self.keep_landed(id, field, landed);
             self.turn(id, field, &value, true);
         }
         if fate != Fate::Equal || sent {
@@ -213,6 +257,7 @@ impl Draft<'_> {
             actor: echo.by,
             answers: 0,
             attempted: false,
+            previous: 0,
             lags: false,
         };
         let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);

@@ -31,6 +31,8 @@ pub(super) struct Sight<'a> {
     pub(super) answers: u64,
     /// Whether it may show what a call of ours has done: a read that a write begins with cannot.
     pub(super) attempted: bool,
+    /// The version that was attempted before it, whose report may still be under way.
+    pub(super) previous: u64,
     /// Whether it may come from a copy of the data that lags behind, as a read can and the answer
     /// to a write cannot.
     pub(super) lags: bool,
@@ -138,12 +140,13 @@ impl Draft<'_> {
         };
         // A doubt that is older than the one in hand adds nothing to it.
         let older = |held: &Held| now.stamp.order(&held.seen.stamp, clock) == Order::Older;
-        if seen.held.as_ref().is_some_and(older) {
-            return;
+        let (value, judged) = (now.value.clone(), due.is_some());
+        if let Some(held) = seen.held.as_mut().filter(|held| older(held)) {
+            held.judged |= judged && held.seen.value.value == value.value;
+        } else {
+            let not_before = if sight.lags { lagging(seen, &now, clock) } else { None };
+            seen.held = Some(Held { seen: now, asked: 0, judged, not_before });
         }
-        let value = now.value.clone();
-        let not_before = if sight.lags { lagging(seen, &now, clock) } else { None };
-        seen.held = Some(Held { seen: now, asked: 0, judged: due.is_some(), not_before });
         if let Some((exact, raced)) = due {
             self.judge(sight, field, &value, &Authorship { raced, ..exact });
         }

@@ -42,7 +42,7 @@ fn c01_a_call_whose_answer_was_lost_is_not_repeated_over_a_later_edit() {
 
 #[test]
 fn c02_a_conflict_they_won_is_won_although_our_write_lands_later() {
-    let mut script = Script::there(side(LastWriteWins, Platform));
+    let mut script = Script::there(side(LastWriteWins, External));
     script.calls([slow(20, 20), slow(4000, 100)]);
     script.ours(600, Title, "B").their_title(1000, "C").their_status(1690, "acknowledged");
     script.ends_with(Title, "C", "C");
@@ -133,6 +133,7 @@ fn c11_what_was_never_sent_explains_nobody() {
     let mut script = theirs();
     script.stream([5, 2000]);
     script.their_title(0, "B").ours(500, Title, "A").their_title(530, "A");
+    script.step(5000, Step::Heal(0));
     script.ends_with(Title, "A", "A");
 }
 

@@ -83,6 +83,10 @@ pub(super) struct Egress {
     slot: Option<Job>,
     hand: Option<Hand>,
     dead: bool,
+    /// The version the copy in charge attempted last, and the one before.
+    attempted: (u64, u64),
+    /// Until when a call of a copy that died may land.
+    unsure_until: i64,
     tokens: u64,
     /// Calls that changed the record.
     pub(super) writes: usize,
@@ -94,6 +98,13 @@ pub(super) struct Egress {
 const SETTLING: i64 = TIMEOUT + 10_000;
 /// How often a call is repeated at once because the record has moved under it.
 const ROUNDS: u8 = 3;
+
+impl Egress {
+    /// The version attempted last before this one.
+    const fn attempted_before(&self, version: u64) -> u64 {
+        if self.attempted.0 == version { self.attempted.1 } else { self.attempted.0 }
+    }
+}
 
 impl World {
     /// A message of the reconciler reaches the broker.
@@ -111,7 +122,7 @@ impl World {
         let egress = &mut self.hands[side];
         let Some((desired, deliveries)) = &mut egress.broker else { return };
         *deliveries += 1;
-        let attempted = *deliveries > 1;
+        let attempted = *deliveries > 1 || now < egress.unsure_until;
         let creates = desired.record.is_none();
         let settled = if attempted && creates { now + SETTLING } else { now };
         let held = desired.not_before.map_or(now, |at| super::millis(at) + 1);
@@ -139,7 +150,10 @@ impl World {
     }
 
     pub(super) fn fail_over(&mut self, side: usize) {
-        self.hands[side].dead = false;
+        // What a dead copy attempted nobody knows: for a while it may still land.
+        let egress = &mut self.hands[side];
+        (egress.dead, egress.attempted) = (false, (0, 0));
+        egress.unsure_until = self.now + 60_000;
         self.say(|| format!("another egress takes over {side}"));
         self.pull(side);
     }
@@ -178,6 +192,11 @@ impl World {
         let token = egress.tokens;
         let Some(hand) = &mut egress.hand else { return };
         (hand.token, hand.sent, hand.answer) = (token, now, None);
+        if let Request::Change { version, .. } | Request::Create { version, .. } = &request
+            && egress.attempted.0 != *version
+        {
+            egress.attempted = (*version, egress.attempted.0);
+        }
         let request = match request {
             Request::Read { .. } => Request::Read { lag: fate.lag },
             other => other,
@@ -329,13 +348,15 @@ impl World {
 
     fn settled(&mut self, side: usize, hand: Hand, after: Option<(Reading, Shown)>) {
         let Hand { job, before, fates, .. } = hand;
+        let version = job.desired.version;
         let ((before, one), (after, other)) = (before.unzip(), after.unzip());
         let outcome = Outcome::Settled {
-            version: job.desired.version,
+            version,
             before: before.map(Box::new),
             after: after.map(Box::new),
             fates,
             uncertain: job.attempted,
+            previous: self.hands[side].attempted_before(version),
         };
         self.finish(side, &job, outcome, one.into_iter().chain(other).collect());
     }

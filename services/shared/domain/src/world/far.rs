@@ -31,6 +31,16 @@ pub(super) enum Author {
     Someone,
 }
 
+impl Author {
+    /// Whom the external side takes for the author.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Us(_) | Self::Effect(_) => "the synchroniser",
+            Self::Nobody | Self::Person(_) | Self::Someone => "Priya",
+        }
+    }
+}
+
 /// A value and who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
@@ -307,6 +317,7 @@ impl Far {
             key: self.key.clone(),
             service: Some(Foreign::plain("S1")),
             teams: Vec::new(),
+            changed_by: self.cells.get(&Field::Status).map(|it| it.author.name().to_owned()),
             created_at: None,
         };
         let mut shown = Shown::new();
@@ -324,11 +335,8 @@ impl Far {
         self.hooks += 1;
         let of_label = event_type.starts_with("custom");
         let (snapshot, shown) = self.show(&self.cells, |field| (field == label()) == of_label);
-        let name = match by {
-            Author::Us(_) | Author::Effect(_) => "the synchroniser",
-            _ => "Priya",
-        };
-        let actor = Actor { name: Some(name.to_owned()), ..Actor::unnamed(Side::External) };
+        let id = Some(by.name().to_owned());
+        let actor = Actor { name: id.clone(), id, ..Actor::unnamed(Side::External) };
         let (number, occurred) = (self.hooks, self.clock(now));
         self.queue.push_back(Hook { number, event_type, edited, occurred, actor, snapshot, shown });
     }

@@ -115,6 +115,7 @@ fn field_rules(owner: Side) -> BTreeMap<Field, FieldRule> {
         external: None,
     };
     let unacknowledges = Disturbance {
+        by: "high".to_owned(),
         field: Field::Status,
         from: "acknowledged".to_owned(),
         to: "triggered".to_owned(),
@@ -218,6 +219,7 @@ impl World {
             key,
             service: Some(Foreign::plain("S1")),
             teams: Vec::new(),
+            changed_by: None,
             created_at: None,
         }
     }
@@ -407,6 +409,7 @@ impl World {
             after: after.map(Box::new),
             fates,
             uncertain: false,
+            previous: 0,
         };
         self.report(desired.link, outcome);
     }
@@ -438,7 +441,7 @@ impl World {
         let (version, fates) = (link.confirmed, BTreeMap::new());
         self.report(
             link.id,
-            Outcome::Settled { version, before, after: None, fates, uncertain: false },
+            Outcome::Settled { version, before, after: None, fates, uncertain: false, previous: 0 },
         );
     }
 

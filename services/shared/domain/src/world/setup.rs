@@ -140,6 +140,7 @@ fn field_rules(owner: Side) -> BTreeMap<Field, FieldRule> {
         external: None,
     };
     let unacknowledges = Disturbance {
+        by: "high".to_owned(),
         field: Field::Status,
         from: "acknowledged".to_owned(),
         to: "triggered".to_owned(),

@@ -7,7 +7,7 @@ use crate::{
     event::{Change, Edit, Event, Outcome, Reading, Snapshot},
     field::Value,
     outbound::Desired,
-    reconcile::Step,
+    reconcile::{State, Step},
 };
 
 impl World {
@@ -91,7 +91,7 @@ pub(super) fn event(event: &Event) -> String {
             format!("webhook {} {} {shown}", it.event, it.event_type)
         }
         Event::Receipt(it) => match &it.outcome {
-            Outcome::Settled { version, before, after, fates, uncertain } => {
+            Outcome::Settled { version, before, after, fates, uncertain, .. } => {
                 let fates: Vec<_> = fates.iter().map(|(f, fate)| format!("{f} {fate:?}")).collect();
                 let unsure = if *uncertain { " uncertain" } else { "" };
                 let (before, after) = (reading(before.as_deref()), reading(after.as_deref()));
@@ -167,4 +167,21 @@ impl Patch {
         let label = self.label.as_ref().map(|value| format!("label={}", plain(value)));
         parts.chain(label).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The first thing in which two states differ.
+pub(super) fn difference(one: Option<&State>, other: Option<&State>) -> String {
+    let (Some(one), Some(other)) = (one, other) else { return "one is gone".to_owned() };
+    for (link, again) in one.links.iter().zip(&other.links) {
+        for (field, seen) in &link.fields {
+            let then = again.fields.get(field);
+            if then != Some(seen) {
+                return format!("{field} of {}: {seen:?} / {then:?}", link.integration);
+            }
+        }
+        if link != again {
+            return format!("{link:?} / {again:?}");
+        }
+    }
+    if one.incident == other.incident { "elsewhere".to_owned() } else { "the incident".to_owned() }
 }

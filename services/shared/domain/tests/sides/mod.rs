@@ -83,6 +83,7 @@ pub(crate) fn integration(
         ]),
     };
     let disturbance = Disturbance {
+        by: "high".to_owned(),
         field: Field::Status,
         from: "acknowledged".to_owned(),
         to: "triggered".to_owned(),
@@ -327,6 +328,7 @@ impl Sides {
             key: far.key.clone(),
             service: Some(Foreign::plain("S1")),
             teams: Vec::new(),
+            changed_by: None,
             created_at: None,
         }
     }
@@ -343,7 +345,11 @@ impl Sides {
         let before = Some(Box::new(self.reading(id)));
         let (link, version) = (self.link(id).id, self.link(id).confirmed);
         let (after, fates, uncertain) = (None, BTreeMap::new(), false);
-        self.report(id, link, Outcome::Settled { version, before, after, fates, uncertain });
+        self.report(
+            id,
+            link,
+            Outcome::Settled { version, before, after, fates, uncertain, previous: 0 },
+        );
     }
 
     fn report(&mut self, integration: IntegrationId, link: LinkId, outcome: Outcome) {
@@ -395,7 +401,11 @@ impl Sides {
         let wrote = before.is_none() || fates.values().any(|fate| *fate == Fate::Sent);
         let after = wrote.then(|| Box::new(self.reading(id)));
         let (before, uncertain) = (before.map(Box::new), false);
-        self.report(id, link, Outcome::Settled { version, before, after, fates, uncertain });
+        self.report(
+            id,
+            link,
+            Outcome::Settled { version, before, after, fates, uncertain, previous: 0 },
+        );
     }
 
     fn write(&mut self, id: IntegrationId, field: Field, value: &str) {
