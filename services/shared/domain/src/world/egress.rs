@@ -83,8 +83,8 @@ pub(super) struct Egress {
     slot: Option<Job>,
     hand: Option<Hand>,
     dead: bool,
-    /// The version the copy in charge attempted last, and the one before.
-    attempted: (u64, u64),
+    /// The versions the copy in charge attempted.
+    attempted: Vec<u64>,
     /// Until when a call of a copy that died may land.
     unsure_until: i64,
     tokens: u64,
@@ -100,9 +100,9 @@ const SETTLING: i64 = TIMEOUT + 10_000;
 const ROUNDS: u8 = 3;
 
 impl Egress {
-    /// The version attempted last before this one.
-    const fn attempted_before(&self, version: u64) -> u64 {
-        if self.attempted.0 == version { self.attempted.1 } else { self.attempted.0 }
+    /// The versions attempted before this one.
+    fn attempted_before(&self, version: u64) -> Vec<u64> {
+        self.attempted.iter().copied().filter(|attempted| *attempted < version).collect()
     }
 }
 
@@ -152,7 +152,7 @@ impl World {
     pub(super) fn fail_over(&mut self, side: usize) {
         // What a dead copy attempted nobody knows: for a while it may still land.
         let egress = &mut self.hands[side];
-        (egress.dead, egress.attempted) = (false, (0, 0));
+        (egress.dead, egress.attempted) = (false, Vec::new());
         egress.unsure_until = self.now + 60_000;
         self.say(|| format!("another egress takes over {side}"));
         self.pull(side);
@@ -193,9 +193,9 @@ impl World {
         let Some(hand) = &mut egress.hand else { return };
         (hand.token, hand.sent, hand.answer) = (token, now, None);
         if let Request::Change { version, .. } | Request::Create { version, .. } = &request
-            && egress.attempted.0 != *version
+            && egress.attempted.last() != Some(version)
         {
-            egress.attempted = (*version, egress.attempted.0);
+            egress.attempted.push(*version);
         }
         let request = match request {
             Request::Read { .. } => Request::Read { lag: fate.lag },
@@ -325,7 +325,9 @@ impl World {
         let newer = self.hands[side].slot.is_some();
         if newer && hand.origin == Origin::Linked && self.weather.called_off(side) {
             self.say(|| format!("version {} is called off", hand.job.desired.version));
-            self.hands[side].hand = None;
+            if let Some(newer) = &mut self.hands[side].slot {
+                newer.attempted |= hand.job.attempted;
+            }
             return self.later(0, Happening::Work { side });
         }
         let (fates, patch) = plan(&hand.job.desired.want, &reading.snapshot, hand.origin);

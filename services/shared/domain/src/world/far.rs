@@ -206,7 +206,8 @@ impl Far {
         if before == self.cells {
             return Ok(Vec::new());
         }
-        let changed = ALL.into_iter().filter(|field| self.changed(&before, *field));
+        let people_change = ALL.into_iter().chain([label()]);
+        let changed = people_change.filter(|field| self.changed(&before, *field));
         let over = changed.filter_map(|field| Some((field, before.get(&field)?.clone()))).collect();
         if before.get(&label()) != self.cells.get(&label()) {
             self.tell("custom_field_values.updated", None, by, now);

@@ -236,9 +236,15 @@ impl World {
     pub(super) fn overwritten(&mut self, side: usize, version: u64, over: &[(Field, Cell)]) {
         let now = self.now;
         for (field, cell) in over {
-            if let Author::Person(number) = cell.author
-                && let Some(mark) = self.ledger.get_mut(number).filter(|mark| mark.field == *field)
-            {
+            let Author::Person(number) = cell.author else { continue };
+            let now_there = self.fars[side].cells.get(field).cloned();
+            let Some(mark) = self.ledger.get_mut(number).filter(|mark| mark.field == *field) else {
+                continue;
+            };
+            if let Some(rest) = now_there.filter(|it| it.author == cell.author) {
+                // A part of it is still theirs.
+                mark.value = rest.value;
+            } else {
                 mark.overwritten = Some((version, now));
                 self.say(|| format!("version {version} goes over {field} of {side} [{number}]"));
             }

@@ -409,7 +409,7 @@ impl World {
             after: after.map(Box::new),
             fates,
             uncertain: false,
-            previous: 0,
+            previous: Vec::new(),
         };
         self.report(desired.link, outcome);
     }
@@ -441,7 +441,14 @@ impl World {
         let (version, fates) = (link.confirmed, BTreeMap::new());
         self.report(
             link.id,
-            Outcome::Settled { version, before, after: None, fates, uncertain: false, previous: 0 },
+            Outcome::Settled {
+                version,
+                before,
+                after: None,
+                fates,
+                uncertain: false,
+                previous: Vec::new(),
+            },
         );
     }
 
