@@ -151,10 +151,10 @@ pub enum Outcome {
         /// Whether an earlier attempt of unknown outcome may have taken effect, now or later.
         #[serde(default)]
         uncertain: bool,
-        /// The version whose writes were attempted last before this one; 0 where none is known.
-        /// Its report may still be under way.
-        #[serde(default)]
-        previous: u64,
+        /// The versions whose writes were attempted before this one, the last few; their reports
+        /// may still be under way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        previous: Vec<u64>,
     },
     /// A note was added.
     Noted {

@@ -44,9 +44,11 @@ impl Draft<'_> {
         let attached = of_integration.as_ref().is_some_and(|link| !link.detached);
         let id = match of_integration {
             Some(link) if link.record.as_ref() == Some(record) => {
-                link.detached = false;
-                link.asked = 0;
-                link.published = None;
+                // What both sides did in between is settled like a pair that is linked at first.
+                let (version, confirmed) = (link.version, link.confirmed);
+                let fresh = Link::new(link.id, link.incident, integration);
+                let (number, url) = (link.number, link.url.take());
+                *link = Link { version, confirmed, number, url, ..fresh };
                 link.id
             }
             Some(link) if attached => {

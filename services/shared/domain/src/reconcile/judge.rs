@@ -20,7 +20,7 @@ use crate::{
     incident::{Actor, Owned, Side},
     integration::{FieldRule, Integration, Strategy},
     lens::{Foreign, is_part, parts},
-    link::{Base, Echo, Link, LinkField, Stamp, Turn},
+    link::{Base, Echo, Intent, Link, LinkField, Stamp, Turn},
 };
 
 /// When an external value was written, on our clock, as far as is known.
@@ -309,10 +309,11 @@ impl Draft<'_> {
     fn begin_base(&mut self, link: LinkId, field: Field, value: &Foreign) {
         let Some(verdict) = self.verdict_on(link, field) else { return };
         let initial = verdict.rule.initial.is_some() && verdict.rule.initial == value.value;
-        let Some(seen) = verdict.seen.filter(|seen| seen.base.is_none()) else { return };
+        let first = |seen: &&LinkField| seen.base.is_none() && seen.previous.is_none();
+        let Some(seen) = verdict.seen.filter(first) else { return };
         let Some(intent) = seen.open.first() else {
             // Nobody asked for what it begins with.
-            if seen.begins && seen.previous.is_none() {
+            if seen.begins {
                 self.rebase(link, field, Base { value: value.value.clone(), rev: 0 });
             }
             return;
@@ -339,13 +340,18 @@ impl Draft<'_> {
         if told && is_stranger(link, &sight.actor) {
             return false;
         }
-        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi));
+        let of_call = |intent: &Intent| {
+            let carried = |version: u64| (intent.since..=intent.version).contains(&version);
+            match (told, sight.attempted) {
+                (true, _) => hi >= intent.opened,
+                (false, true) => intent.attempted || carried(sight.answers),
+                (false, false) => intent.attempted || sight.previous.iter().any(|it| carried(*it)),
+            }
+        };
+        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call);
         let seen = link.fields.entry(field).or_default();
         let mut open = seen.open.iter_mut().filter(|intent| is_part(&value.value, &intent.value));
-        let open = open.find(|intent| {
-            let before = (intent.since..=intent.version).contains(&sight.previous);
-            if told { hi >= intent.opened } else { sight.attempted || intent.attempted || before }
-        });
+        let open = open.find(|intent| of_call(intent) || (!told && sight.attempted));
         if let Some(intent) = open {
             let announced = written.announced;
             let echo = Echo {
@@ -429,6 +435,7 @@ fn disturbed(
     field: Field,
     value: &Foreign,
     (lo, hi): (Timestamp, Timestamp),
+    of_call: impl Fn(&Intent) -> bool,
 ) -> bool {
     let seen = fields.get(&field);
     let base = seen.and_then(|seen| seen.base.as_ref()?.value.as_deref());
@@ -448,6 +455,6 @@ fn disturbed(
             let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
             hi >= landed.from && lo <= until
         });
-        landed || other.open.iter().any(|intent| does(&intent.value) && hi >= intent.opened)
+        landed || other.open.iter().any(|intent| does(&intent.value) && of_call(intent))
     })
 }

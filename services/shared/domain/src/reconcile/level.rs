@@ -133,7 +133,10 @@ impl Leveller<'_> {
             link.fields.entry(field).or_default().proving = Some(rev);
         }
         if create.is_some() {
-            let by_itself = |field: &&Field| !wanted.want.contains_key(field);
+            // A label has no value by itself: whatever is seen was given to it.
+            let by_itself = |field: &&Field| {
+                !wanted.want.contains_key(field) && !matches!(field, Field::Label(_))
+            };
             for field in self.config.fields.keys().filter(by_itself) {
                 link.fields.entry(*field).or_default().begins = true;
             }

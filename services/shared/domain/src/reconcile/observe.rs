@@ -154,7 +154,7 @@ impl Draft<'_> {
                 actor,
                 answers: 0,
                 attempted: true,
-                previous: 0,
+                previous: &[],
                 lags: false,
             });
         }

@@ -45,24 +45,24 @@ pub(super) fn apply(
                 link,
                 before.as_deref(),
                 *version,
-                Call { wrote: *uncertain, lags: true, previous: *previous },
+                Call { wrote: *uncertain, lags: true, previous },
             );
             draft.read(
                 link,
                 after.as_deref(),
                 *version,
-                Call { wrote: true, lags: false, previous: *previous },
+                Call { wrote: true, lags: false, previous },
             );
             // Who changed the status last is us only where we changed it.
             let ours = fates.get(&Field::Status) == Some(&Fate::Sent);
             let agent = after.as_ref().filter(|_| ours);
             let agent = agent.and_then(|after| after.snapshot.changed_by.clone());
             let seen = Seen { before: before.as_deref(), after: after.as_deref(), agent };
-            draft.settle(link, (*version, *previous), &fates, &seen, *uncertain);
+            draft.settle(link, (*version, previous), &fates, &seen, *uncertain);
         }
         Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
         Outcome::Refused { version, before, reason } => {
-            let call = Call { wrote: false, lags: true, previous: 0 };
+            let call = Call { wrote: false, lags: true, previous: &[] };
             draft.read(link, before.as_deref(), version.unwrap_or(0), call);
             draft.refused(link, *version, reason);
         }
@@ -71,13 +71,13 @@ pub(super) fn apply(
 }
 
 /// What kind of call a reading comes from.
-struct Call {
+struct Call<'a> {
     /// Whether it may show what we wrote.
     wrote: bool,
     /// Whether it may lag behind.
     lags: bool,
-    /// The version that was attempted before it.
-    previous: u64,
+    /// The versions that were attempted before it.
+    previous: &'a [u64],
 }
 
 /// What a call showed.
@@ -95,7 +95,7 @@ const GRACE: SignedDuration = SignedDuration::from_secs(60);
 const LANDED_MAX: usize = 8;
 
 impl Draft<'_> {
-    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, call: Call) {
+    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, call: Call<'_>) {
         let Some(Reading { sent, received, snapshot, .. }) = reading else { return };
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
@@ -147,7 +147,7 @@ impl Draft<'_> {
     fn settle(
         &mut self,
         id: LinkId,
-        (version, previous): (u64, u64),
+        (version, previous): (u64, &[u64]),
         fates: &BTreeMap<Field, Fate>,
         seen: &Seen<'_>,
         uncertain: bool,
@@ -168,7 +168,7 @@ impl Draft<'_> {
         }
         let Some(reading) = seen.before.or(seen.after) else { return };
         for (field, intent) in closed {
-            if uncertain || (intent.since..=intent.version).contains(&previous) {
+            if uncertain || previous.iter().any(|it| (intent.since..=intent.version).contains(it)) {
                 // It may have been the attempt whose outcome nobody knows, or is yet to be told.
                 let (value, rev, from) = (intent.value, intent.rev, intent.opened);
                 let until = reading.received.checked_add(GRACE).unwrap_or(reading.received);
@@ -257,7 +257,7 @@ impl Draft<'_> {
             actor: echo.by,
             answers: 0,
             attempted: false,
-            previous: 0,
+            previous: &[],
             lags: false,
         };
         let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);

@@ -31,8 +31,8 @@ pub(super) struct Sight<'a> {
     pub(super) answers: u64,
     /// Whether it may show what a call of ours has done: a read that a write begins with cannot.
     pub(super) attempted: bool,
-    /// The version that was attempted before it, whose report may still be under way.
-    pub(super) previous: u64,
+    /// The versions that were attempted before it, whose reports may still be under way.
+    pub(super) previous: &'a [u64],
     /// Whether it may come from a copy of the data that lags behind, as a read can and the answer
     /// to a write cannot.
     pub(super) lags: bool,

@@ -348,7 +348,7 @@ impl Sides {
         self.report(
             id,
             link,
-            Outcome::Settled { version, before, after, fates, uncertain, previous: 0 },
+            Outcome::Settled { version, before, after, fates, uncertain, previous: Vec::new() },
         );
     }
 
@@ -404,7 +404,7 @@ impl Sides {
         self.report(
             id,
             link,
-            Outcome::Settled { version, before, after, fates, uncertain, previous: 0 },
+            Outcome::Settled { version, before, after, fates, uncertain, previous: Vec::new() },
         );
     }
 
