@@ -43,6 +43,7 @@ impl Draft<'_> {
         let of_integration = self.links.iter_mut().find(|link| link.integration == integration);
         let attached = of_integration.as_ref().is_some_and(|link| !link.detached);
         let id = match of_integration {
+            Some(link) if attached && link.record.as_ref() == Some(record) => return Ok(()),
             Some(link) if link.record.as_ref() == Some(record) => {
                 // What both sides did in between is settled like a pair that is linked at first.
                 let (version, confirmed) = (link.version, link.confirmed);

@@ -337,7 +337,7 @@ impl Draft<'_> {
         let (lo, hi) = (sight.stamp.earliest(config.clock), sight.stamp.latest(config.clock));
         let told = matches!(sight.stamp, Stamp::Told { .. });
         let Some(link) = self.link_mut(sight.link) else { return false };
-        if told && is_stranger(link, &sight.actor) {
+        if sight.edited == Some(field) && is_stranger(link, &sight.actor) {
             return false;
         }
         let of_call = |intent: &Intent| {
@@ -348,7 +348,7 @@ impl Draft<'_> {
                 (false, false) => intent.attempted || sight.previous.iter().any(|it| carried(*it)),
             }
         };
-        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call);
+        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call, sight);
         let seen = link.fields.entry(field).or_default();
         let mut open = seen.open.iter_mut().filter(|intent| is_part(&value.value, &intent.value));
         let open = open.find(|intent| of_call(intent) || (!told && sight.attempted));
@@ -436,6 +436,7 @@ fn disturbed(
     value: &Foreign,
     (lo, hi): (Timestamp, Timestamp),
     of_call: impl Fn(&Intent) -> bool,
+    sight: &Sight<'_>,
 ) -> bool {
     let seen = fields.get(&field);
     let base = seen.and_then(|seen| seen.base.as_ref()?.value.as_deref());
@@ -448,9 +449,14 @@ fn disturbed(
         });
         exact.map(|it| (*other, it.by.as_str()))
     });
-    causes.into_iter().any(|(other, by)| {
-        let Some(other) = fields.get(&other) else { return false };
+    causes.into_iter().any(|(cause, by)| {
+        let Some(other) = fields.get(&cause) else { return false };
         let does = |value: &Value| value.as_deref().is_some_and(|value| parts(value).0 == by);
+        // What shows the effect shows the cause, where it shows that field at all.
+        let shown = sight.snapshot.fields.get(&config.external_name(cause));
+        if shown.is_some_and(|shown| !does(&shown.value)) {
+            return false;
+        }
         let landed = other.landed.iter().filter(|it| does(&it.value)).any(|landed| {
             let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
             hi >= landed.from && lo <= until
