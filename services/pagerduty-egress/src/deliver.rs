@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     act,
+    attempts::Attempts,
     call::{Caller, Failure, Trouble},
     catalog::Catalog,
     gate::{self, Gate, Permit},
@@ -41,6 +42,8 @@ pub struct Delivery {
     pub gate: Gate,
     /// What is remembered of the account.
     pub catalog: Catalog,
+    /// Which versions were attempted last.
+    pub attempts: Attempts,
     /// The connector's name in subjects.
     pub connector: Connector,
     /// How long after it was sent something whose outcome is unknown may still take effect.
@@ -67,11 +70,13 @@ impl Delivery {
         };
         // What was written and not reported yet is found as it was wanted by the next attempt.
         let wrote = caller.wrote();
+        let previous = self.previous(job, wrote || carried.as_ref().is_err_and(Setback::landed));
         let again = match carried {
             Ok(None) => None,
             Ok(Some(Outcome::Settled { version, before, after, fates, .. })) => {
                 let uncertain = job.attempted;
-                let outcome = Outcome::Settled { version, before, after, fates, uncertain };
+                let outcome =
+                    Outcome::Settled { version, before, after, fates, uncertain, previous };
                 self.finish(job, outcome, None).await
             }
             Ok(Some(outcome)) => self.finish(job, outcome, None).await,
@@ -86,6 +91,15 @@ impl Delivery {
             }
         };
         again.map(|again| Again { attempted: again.attempted || wrote, ..again })
+    }
+
+    /// The versions of the link's state that were attempted before this one.
+    fn previous(&self, job: &Job, attempted: bool) -> Vec<u64> {
+        let Task::State(desired) = &job.work.task else { return Vec::new() };
+        if attempted {
+            self.attempts.note(desired.link, desired.version, Instant::now());
+        }
+        self.attempts.before(desired.link, desired.version)
     }
 
     /// When to do it again after a failure; `None` for never.

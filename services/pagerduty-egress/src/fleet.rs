@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     account::{Account, Unusable},
+    attempts::Attempts,
     call,
     catalog::Catalog,
     deliver::Delivery,
@@ -135,6 +136,7 @@ impl Fleet {
                     bus: self.bus.clone(),
                     http: self.http.clone(),
                     catalog: Catalog::default(),
+                    attempts: Attempts::default(),
                     connector,
                     gate: Gate::new(account, seat, stop.clone()),
                     settling: self.settling,

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod act;
+pub mod attempts;
 pub mod call;
 pub mod catalog;
 pub mod deliver;

@@ -37,6 +37,13 @@ pub struct Setback {
     pub trouble: Trouble,
 }
 
+impl Setback {
+    /// Whether a write may have taken effect all the same.
+    pub fn landed(&self) -> bool {
+        matches!(&self.trouble, Trouble::Failed(failure) if failure.may_have_landed())
+    }
+}
+
 impl From<Trouble> for Setback {
     fn from(trouble: Trouble) -> Self {
         Self { before: None, trouble }
@@ -208,5 +215,6 @@ fn settled(
         after: after.map(Box::new),
         fates: plan.fates,
         uncertain: false,
+        previous: Vec::new(),
     }
 }

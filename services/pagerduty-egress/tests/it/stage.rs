@@ -139,7 +139,7 @@ impl Stage {
     /// The next receipt, of a settled state.
     pub(crate) async fn settled(&self) -> Settled {
         match self.told(1).await.remove(0).receipt.outcome {
-            Outcome::Settled { version, before, after, fates, uncertain } => Settled {
+            Outcome::Settled { version, before, after, fates, uncertain, .. } => Settled {
                 version,
                 uncertain,
                 before: before.map(|it| *it),

@@ -88,6 +88,7 @@ mod tests {
             key: None,
             service: None,
             teams: Vec::new(),
+            changed_by: None,
             created_at: None,
         }
     }

@@ -96,6 +96,7 @@ fn snapshot(incident: &Json) -> Option<Snapshot> {
         key: text(incident, "incident_key"),
         service: reference(incident.get("service")),
         teams: teams(incident),
+        changed_by: reference(incident.get("last_status_change_by")).and_then(|by| by.value),
         created_at: time(incident, "created_at"),
     };
     let plain = |name| text(incident, name).map(Foreign::plain);

@@ -304,6 +304,7 @@ mod tests {
             key: None,
             service: None,
             teams: Vec::new(),
+            changed_by: None,
             created_at: None,
         }
     }

@@ -163,6 +163,7 @@ fn labels(record: RecordId, data: &Data<'_>) -> Snapshot {
         key: None,
         service: None,
         teams: Vec::new(),
+        changed_by: None,
         created_at: None,
     }
 }
@@ -201,6 +202,7 @@ fn snapshot(record: RecordId, data: &Data<'_>) -> Snapshot {
         key: data.incident_key.clean(),
         service: data.service.get().and_then(reference),
         teams: teams.filter_map(|team| reference(team.get()?)).collect(),
+        changed_by: None,
         created_at: time(&data.created_at),
     }
 }
