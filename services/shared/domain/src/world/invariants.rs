@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Offset,
     decision::{Decision, Head, Rule},
+    event::Event,
     field::{Field, Value},
     incident::Side,
     integration::{Integration, Strategy},
@@ -236,7 +237,11 @@ impl World {
     }
 
     /// Notes edits that are what a write of ours is to put there; before the rules look at them.
-    pub(super) fn coincidences(&mut self, side: Option<usize>, shown: &[Shown]) {
+    pub(super) fn coincidences(&mut self, side: Option<usize>, event: &Event, shown: &[Shown]) {
+        let announced = match event {
+            Event::Observation(observation) => observation.edited,
+            Event::Receipt(_) | Event::Edit(_) => None,
+        };
         let Some(side) = side else { return };
         let marks = shown.iter().flatten().filter_map(|(field, cell)| match cell.author {
             Author::Person(number) => Some((*field, number)),
@@ -253,9 +258,14 @@ impl World {
                 let (from, until) = (super::millis(landed.from), super::millis(landed.until));
                 landed.value == mark.value && (from - 5000..=until + 5000).contains(&mark.at)
             });
+            // What goes back to what was seen last, and is not announced, looks as if nobody had
+            // done anything.
+            let known = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
+            let back = known == Some(&mark.value) && announced != Some(field);
             let agrees = self.agrees(side, field)(&mark.value);
             if let Some(mark) = self.ledger.get_mut(number) {
                 mark.coincides |= open || landed;
+                mark.hidden |= back && mark.judged.is_none();
                 mark.agreed |= agrees;
             }
         }
@@ -299,7 +309,7 @@ impl World {
         let what = format!("{} of {} [{number}], by version {version}", mark.field, mark.side);
         let kind = match mark {
             _ if mark.coincides => Violation::Coincident,
-            _ if mark.shown => Violation::Lost,
+            _ if mark.shown && !mark.hidden => Violation::Lost,
             _ => Violation::Unseeable,
         };
         self.violated(kind, what);

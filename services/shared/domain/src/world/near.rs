@@ -67,7 +67,7 @@ impl World {
         let input = Input { event: &event, sequence, at: at(accepted), elsewhere: false };
         let before = super::invariants::Before::of(self.near.state.as_ref());
         self.say(|| format!("← {number}: {}", super::trace::event(&event)));
-        self.coincidences(side, &shown);
+        self.coincidences(side, &event, &shown);
         let step = reconcile(self.near.state.take(), input, &self.near.configs);
         self.near.state.clone_from(&step.state);
         self.say_step(&step);

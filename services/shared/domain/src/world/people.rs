@@ -39,6 +39,8 @@ pub(super) struct Mark {
     pub(super) agreed: bool,
     /// Whether it was what a write of ours was to put there.
     pub(super) coincides: bool,
+    /// Whether all that showed it looked as if nothing had changed.
+    pub(super) hidden: bool,
     /// Which version went over it, and when.
     pub(super) overwritten: Option<(u64, i64)>,
 }
@@ -124,6 +126,7 @@ impl World {
             judged: None,
             agreed: false,
             coincides: false,
+            hidden: false,
             overwritten: None,
         });
         self.send_hooks(side);
