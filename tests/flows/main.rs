@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
+mod conflicts;
 mod crash;
 mod dead_letters;
 mod door;

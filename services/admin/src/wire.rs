@@ -58,10 +58,10 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
     }
 }
 
-/// How far one clock is from another.
-pub(crate) fn clock_difference(from: Offset) -> v1::ClockDifference {
-    let measure_time = from.at.map(instant);
-    v1::ClockDifference { least_us: from.lo, most_us: from.hi, measure_time }
+/// How far one clock is from another; none while that was never measured.
+pub(crate) fn clock_difference(from: Offset) -> Option<v1::ClockDifference> {
+    let measure_time = Some(instant(from.at?));
+    Some(v1::ClockDifference { least_us: from.lo, most_us: from.hi, measure_time })
 }
 
 /// What was left out for one reason.

@@ -114,7 +114,7 @@ pub(crate) async fn get(
     let mut transaction = admin.store.begin().await?;
     let found = find(&mut transaction, &request.org, &request.integration).await?;
     let offset = clocks::at(&mut transaction, found.integration.id, clock::now()).await?;
-    let clock_difference = Some(wire::clock_difference(offset));
+    let clock_difference = wire::clock_difference(offset);
     Ok(v1::Integration { clock_difference, ..wire::integration(&found) })
 }
 

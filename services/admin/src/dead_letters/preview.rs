@@ -72,6 +72,7 @@ fn held(record: &RecordId, link: &Link) -> Snapshot {
         key: None,
         service: None,
         teams: Vec::new(),
+        changed_by: None,
         created_at: None,
     }
 }

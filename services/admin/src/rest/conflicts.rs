@@ -11,7 +11,7 @@ use tandem_proto::{json, v1};
 
 use super::{Rest, asked};
 use crate::{
-    api::conflict,
+    api::conflict::{self, resolve},
     caller::Caller,
     refusal::{Checks, Refusal},
 };
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Rest> {
         .route("/api/v1/conflicts", get(list))
         .route("/api/v1/conflicts/resolve", post(resolve_many))
         .route("/api/v1/conflicts/{conflict}", get(one))
-        .route("/api/v1/conflicts/{conflict}/resolve", post(resolve))
+        .route("/api/v1/conflicts/{conflict}/resolve", post(resolve_one))
 }
 
 /// What a list may be asked with.
@@ -111,7 +111,7 @@ async fn one(
     Ok(Json(json::Conflict::from(found)).into_response())
 }
 
-async fn resolve(
+async fn resolve_one(
     State(rest): State<Rest>,
     caller: Caller,
     Path(id): Path<String>,
@@ -128,7 +128,7 @@ async fn resolve(
         value: body.value,
         request_id: String::new(),
     };
-    let decided = conflict::resolve(&rest.admin, &caller, request).await?;
+    let decided = resolve::one(&rest.admin, &caller, request).await?;
     let answer = Answer { conflict: decided.conflict.map(Into::into), pending: decided.pending };
     Ok(Json(answer).into_response())
 }
@@ -152,7 +152,7 @@ async fn resolve_many(
         value: body.value,
         page_token: body.page_token,
     };
-    let decided = conflict::resolve_many(&rest.admin, &caller, request).await?;
+    let decided = resolve::many(&rest.admin, &caller, request).await?;
     let resolutions = decided.resolutions.into_iter().map(Into::into).collect();
     let answer = Answers { resolutions, next_page_token: decided.next_page_token };
     Ok(Json(answer).into_response())

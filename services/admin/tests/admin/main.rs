@@ -4,6 +4,8 @@
 
 mod configuration;
 mod dead_letters;
+mod disputes;
+mod mappings;
 mod naming;
 mod ports;
 mod publishing;

@@ -160,14 +160,11 @@ fn scope(scope: &Scope) -> String {
 }
 
 /// `-1.2 ms to +3.4 ms, measured 2026-…`
-fn clock(clock: &ClockDifference) -> String {
+pub(super) fn clock(clock: &ClockDifference) -> String {
     let ms = |us: i64| {
         let (sign, us) = (if us < 0 { '-' } else { '+' }, us.unsigned_abs());
         format!("{sign}{}.{} ms", us / 1000, us % 1000 / 100)
     };
-    let measured = match &clock.measure_time {
-        Some(at) => format!("measured {at}"),
-        None => "assumed, never measured".to_owned(),
-    };
-    format!("{} to {}, {measured}", ms(clock.least_us), ms(clock.most_us))
+    let measured = text(clock.measure_time.as_ref());
+    format!("{} to {}, measured {measured}", ms(clock.least_us), ms(clock.most_us))
 }
