@@ -4,6 +4,8 @@
 //! side says of its limits is passed on to the gate here, whatever becomes of the call. Neither
 //! credentials nor texts of people are logged.
 
+mod asking;
+
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use reqwest::{
 };
 use serde_json::Value as Json;
 use tandem_connectors::pagerduty::{
+    checkup::Left,
     refusal::{self, Class, Ending},
     rest::{Method, Request},
 };
@@ -117,6 +120,10 @@ pub struct Caller<'a> {
     /// Who the calls are made for, where their address is known.
     acting: Option<HeaderValue>,
     wrote: bool,
+    /// Whether it calls for what somebody asked, so that no work depends on it.
+    asks: bool,
+    /// How many calls were left when last told; of one that asks.
+    left: Option<Left>,
 }
 
 impl<'a> Caller<'a> {
@@ -126,7 +133,8 @@ impl<'a> Caller<'a> {
         let traceparent = job.work.traceparent.as_deref();
         let overtaken = &job.overtaken;
         let (first, acting, wrote) = (Some(first), None, false);
-        Self { http, gate, version, lane, first, traceparent, overtaken, acting, wrote }
+        let (asks, left) = (false, None);
+        Self { http, gate, version, lane, first, traceparent, overtaken, acting, wrote, asks, left }
     }
 
     /// The same caller in the name of somebody on the platform, if their address is known.
@@ -176,7 +184,11 @@ impl<'a> Caller<'a> {
                 continue;
             }
             let value = exchanged.value().and_then(|json| read(&json));
-            self.tell_gate(&exchanged, value.is_some());
+            if self.asks {
+                self.tell_of_question(&request, &exchanged, value.is_some());
+            } else {
+                self.tell_gate(&exchanged, value.is_some());
+            }
             self.wrote |= value.is_some() && request.method != Method::Get;
             let date = exchanged.hints().date;
             return match value {
@@ -293,6 +305,7 @@ enum Exchange {
 /// What the far side says of its limits.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hints {
+    limit: Option<u32>,
     remaining: Option<u32>,
     reset: Option<Duration>,
     retry_after: Option<Duration>,
@@ -304,6 +317,7 @@ impl Hints {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
         let seconds = |name: &str| number(name).map(u64::from).map(Duration::from_secs);
         Self {
+            limit: number("ratelimit-limit"),
             remaining: number("ratelimit-remaining"),
             reset: seconds("ratelimit-reset"),
             retry_after: seconds(RETRY_AFTER.as_str()),

@@ -1,8 +1,9 @@
 //! Which work goes first: the order in which calls are made while there are more than may be.
 //!
 //! The order is by what people wait for: an incident that is resolved or acknowledged stops paging,
-//! an assignment pages somebody else, a title can wait, a note can wait longer, and what only reads
-//! waits for all of them. A backlog in one lane never holds up a better one.
+//! an assignment pages somebody else, somebody who asked looks at a screen, a title can wait, a note
+//! can wait longer, and what only reads waits for all of them. A backlog in one lane never holds up a
+//! better one.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub enum Lane {
     Status,
     /// Whom it pages: creation, reopening, assignment, escalation, asking for help.
     People,
+    /// What somebody asked and waits for. It comes in by itself and not as work from the broker.
+    Questions,
     /// Every other field.
     Fields,
     /// Notes.
@@ -30,7 +33,7 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// Every lane, the best first.
+    /// Every lane that work waits in, the best first.
     pub const ALL: [Self; 5] = [Self::Status, Self::People, Self::Fields, Self::Notes, Self::Reads];
 
     /// Its name in metrics and answers.
@@ -38,6 +41,7 @@ impl Lane {
         match self {
             Self::Status => "status",
             Self::People => "people",
+            Self::Questions => "questions",
             Self::Fields => "fields",
             Self::Notes => "notes",
             Self::Reads => "reads",

@@ -5,7 +5,8 @@
 //! link and ordered by [`lanes`]; when the [`gate`] gives a permit, the next piece of [`work`] is
 //! taken in hand and [`deliver`]ed: [`settle`] and [`act`] make the [`call`]s, [`report`] tells
 //! what came of them. What calls look like and what answers mean is the connector's knowledge;
-//! how fast they may go is [`pace`]'s; how things stand is told by [`status`].
+//! how fast they may go is [`pace`]'s; how things stand is told by [`status`], and what the account
+//! has by [`inquire`].
 //!
 //! It needs nothing but NATS, and may die at any instant: messages are acknowledged only when
 //! their report is stored, and nothing whose outcome is unknown is sent again before looking.
@@ -18,6 +19,7 @@ pub mod catalog;
 pub mod deliver;
 pub mod fleet;
 pub mod gate;
+pub mod inquire;
 pub mod lanes;
 pub mod meters;
 pub mod pace;

@@ -33,6 +33,7 @@ use tracing::Instrument;
 use crate::{
     deliver::Delivery,
     gate::Permit,
+    inquire::Inquiries,
     lanes::Lane,
     meters::Meters,
     report,
@@ -68,6 +69,7 @@ pub struct Runner {
     id: IntegrationId,
     delivery: Arc<Delivery>,
     scheduler: Scheduler<Taken>,
+    inquiries: Arc<Inquiries>,
     /// When the seat was taken.
     began: Instant,
 }
@@ -80,12 +82,15 @@ enum Ended {
     Unreadable(Box<Taken>, bool),
 }
 
+/// A question on its way to its answer.
+type Inquiry = Pin<Box<dyn Future<Output = ()> + Send>>;
 type InHand = FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>;
 
 impl Runner {
     /// A runner with nothing to do yet.
     pub fn new(id: IntegrationId, delivery: Arc<Delivery>) -> Self {
-        Self { id, delivery, scheduler: Scheduler::default(), began: Instant::now() }
+        let (scheduler, inquiries) = (Scheduler::default(), Arc::default());
+        Self { id, delivery, scheduler, inquiries, began: Instant::now() }
     }
 
     /// Serves the integration while it has the seat, until it is time to stop; then finishes what
@@ -144,6 +149,7 @@ impl Runner {
         let delivery = Arc::clone(&self.delivery);
         let mut meters = Meters::new();
         let mut questions = pin!(questions(&delivery, self.id));
+        let mut answers = FuturesUnordered::new();
         let (mut alive, mut metered) = (interval(SIGN_OF_LIFE), interval(METERED));
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         metered.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -164,21 +170,32 @@ impl Runner {
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {}
-                Some(asked) = questions.next() => self.answer(asked).await,
+                Some(asked) = questions.next() => answers.extend(self.answer(asked).await),
+                Some(()) = answers.next(), if !answers.is_empty() => {}
                 _ = alive.tick() => self.say_alive().await,
                 _ = metered.tick() => meters.read(&self.scheduler, &delivery),
             }
         }
     }
 
-    async fn answer(&self, asked: Asked) {
-        match asked.question {
+    /// Answers at once what is known here; gives what has to be asked of the account first.
+    async fn answer(&self, mut asked: Asked) -> Option<Inquiry> {
+        match asked.question.take() {
             Some(Question::Status) => {
                 let (gate, now) = (&self.delivery.gate, Instant::now());
                 let status = status(&self.scheduler, gate, now, clock::now());
                 self.delivery.bus.answer(asked, &status).await;
+                None
             }
-            None => tracing::debug!(integration = %self.id, "a question nobody here understands"),
+            Some(question) => {
+                let (inquiries, delivery) =
+                    (Arc::clone(&self.inquiries), Arc::clone(&self.delivery));
+                Some(Box::pin(async move { inquiries.answer(&delivery, asked, question).await }))
+            }
+            None => {
+                tracing::debug!(integration = %self.id, "a question nobody here understands");
+                None
+            }
         }
     }
 

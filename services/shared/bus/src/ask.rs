@@ -1,24 +1,115 @@
-//! Asking the egress copy that acts for an integration how things stand there.
+//! Asking the egress copy that acts for an integration: how things stand, and what the account has.
 //!
 //! Questions and answers are JSON on `tandem.ask.<connector>.<integration>`. Nothing is stored: who
-//! gets no answer asks again, or says that there is none, which means that no copy acts.
+//! gets no answer asks again, or says that there is none, which means that no copy acts. What the
+//! items of a list look like is between the connector and whoever asks. Lists travel in parts,
+//! since a message has a size that it must not exceed.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tandem_domain::id::{Connector, IntegrationId, LinkId};
 
 use crate::{Bus, Unavailable, subjects};
 
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The most items of a list that one answer holds.
+pub const PART: usize = 2_000;
+/// How often a list is begun again that was read anew while its parts were fetched.
+const BEGINNINGS: usize = 3;
+
+/// What is asked. The lists are answered by an [`Answer`] of [`Listed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Question {
     /// How much waits, how fast it goes, and what stands in its way; answered by a [`Status`].
     Status,
+    /// Who is on call now.
+    OnCall {
+        /// In this schedule only.
+        #[serde(default)]
+        schedule: Option<String>,
+        /// Which part of the list.
+        #[serde(flatten)]
+        part: Part,
+    },
+    /// The account's schedules.
+    Schedules(Part),
+    /// The account's users.
+    Users(Part),
+    /// The account's services.
+    Services(Part),
+    /// The account's escalation policies.
+    EscalationPolicies(Part),
+    /// The account's priorities.
+    Priorities(Part),
+    /// Whether the connection works; answered by an [`Answer`] of checks.
+    Test,
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// How many items were had already.
+    #[serde(default)]
+    pub from: usize,
+    /// Whether it is to be read anew, even if it was read a moment ago.
+    #[serde(default)]
+    pub fresh: bool,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer<T> {
+    /// What was asked for.
+    Told {
+        /// The thing itself.
+        told: T,
+    },
+    /// There is no answer.
+    Failed(Failed),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// What stood in the way.
+    pub obstacle: Obstacle,
+    /// The same in words for people.
+    pub reason: String,
+}
+
+/// What stood in the way of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// Nothing is asked of the account until the configuration changes.
+    Paused,
+    /// The account cannot be reached, or does not answer.
+    Away,
+    /// There are too many calls just now.
+    Busy,
+    /// The account refuses this question.
+    Refused,
+}
+
+/// A list, or a part of it, and when it was read from the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed<T> {
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Why it was not read anew, where it should have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<String>,
+    /// How many items there are.
+    pub total: usize,
+    /// Whether that is all of them, or as many as the account lets anybody read.
+    pub complete: bool,
+    /// The items of this part.
+    pub items: Vec<T>,
 }
 
 /// How the outbound side of one integration stands.
@@ -85,11 +176,63 @@ impl Bus {
         integration: IntegrationId,
         within: Duration,
     ) -> Option<Status> {
-        let question = serde_json::to_vec(&Question::Status).ok()?;
+        self.ask(connector, integration, &Question::Status, within).await
+    }
+
+    /// Asks an integration's acting egress; `None` where nobody answers in time, or nothing that
+    /// can be understood.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        connector: &Connector,
+        integration: IntegrationId,
+        question: &Question,
+        within: Duration,
+    ) -> Option<T> {
+        // Without a connection the client would wait for one.
+        if !self.connected() {
+            return None;
+        }
+        let question = serde_json::to_vec(question).ok()?;
         let subject = subjects::ask(connector, integration);
         let request = async_nats::Request::new().payload(question.into()).timeout(Some(within));
         let answer = self.client.send_request(subject, request).await.ok()?;
         serde_json::from_slice(&answer.payload).ok()
+    }
+
+    /// Asks an integration's acting egress for a whole list, part by part; `None` where nobody
+    /// answers a part in time.
+    pub async fn ask_list<T: DeserializeOwned>(
+        &self,
+        connector: &Connector,
+        integration: IntegrationId,
+        question: impl Fn(Part) -> Question + Send + Sync,
+        (fresh, within): (bool, Duration),
+    ) -> Option<Answer<Listed<T>>> {
+        let mut whole: Option<Listed<T>> = None;
+        let mut beginnings = 0;
+        loop {
+            let from = whole.as_ref().map_or(0, |whole| whole.items.len());
+            let part = Part { from, fresh: fresh && beginnings == 0 };
+            let answer = self.ask(connector, integration, &question(part), within).await?;
+            let Answer::Told { told: part } = answer else { return Some(answer) };
+            let held = match whole.take().filter(|held| held.read_at == part.read_at) {
+                Some(mut held) => {
+                    held.items.extend(part.items);
+                    held
+                }
+                // It was read anew since: its parts do not fit together.
+                None if from > 0 && beginnings >= BEGINNINGS => return None,
+                None if from > 0 => continue,
+                None => {
+                    beginnings += 1;
+                    part
+                }
+            };
+            if held.items.len() >= held.total || held.items.len() == from {
+                return Some(Answer::Told { told: held });
+            }
+            whole = Some(held);
+        }
     }
 
     /// The questions about an integration from now on.
@@ -116,5 +259,42 @@ impl Bus {
             Ok(body) => self.tell(asked.reply_to.to_string(), Bytes::from(body)).await,
             Err(error) => tracing::error!(%error, "an answer cannot be written"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_question_that_says_little_is_understood() {
+        let read = |json| serde_json::from_value::<Question>(json).unwrap();
+        assert_eq!(read(json!({ "verb": "status" })), Question::Status);
+        assert_eq!(read(json!({ "verb": "users" })), Question::Users(Part::default()));
+        let anyone = Question::OnCall { schedule: None, part: Part::default() };
+        assert_eq!(read(json!({ "verb": "on_call" })), anyone);
+        let part = Part { from: 2_000, fresh: true };
+        let one = Question::OnCall { schedule: Some("PABC123".to_owned()), part };
+        let written = serde_json::to_value(&one).unwrap();
+        let expected =
+            json!({ "verb": "on_call", "schedule": "PABC123", "from": 2000, "fresh": true });
+        assert_eq!(written, expected);
+        assert_eq!(read(written), one);
+    }
+
+    #[test]
+    fn an_answer_says_what_became_of_the_question() {
+        let failed = Failed { obstacle: Obstacle::Away, reason: "no answer in time".to_owned() };
+        let written = serde_json::to_value(Answer::<Status>::Failed(failed.clone())).unwrap();
+        let expected =
+            json!({ "answer": "failed", "obstacle": "away", "reason": "no answer in time" });
+        assert_eq!(written, expected);
+        let read: Answer<Vec<u8>> = serde_json::from_value(written).unwrap();
+        assert_eq!(read, Answer::Failed(failed));
+        let told: Answer<Vec<u8>> =
+            serde_json::from_value(json!({ "answer": "told", "told": [1, 2] })).unwrap();
+        assert_eq!(told, Answer::Told { told: vec![1, 2] });
     }
 }

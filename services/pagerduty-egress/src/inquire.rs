@@ -1,0 +1,207 @@
+//! Questions about the account, answered by calls within its budget, or from what was read lately.
+//!
+//! What was read is good for a while, and when it cannot be read anew it is told all the same, with
+//! its age and the reason: who is on call matters most when little works. Each list is read by one
+//! at a time, so that many who ask at once cost as much as one. What takes longer than anybody
+//! waits is read to its end for the next who asks.
+
+mod checkup;
+mod read;
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
+use tandem_bus::ask::{Answer, Asked, Failed, Listed, Obstacle, PART, Part, Question};
+use tandem_runtime::clock;
+use tokio::time::timeout;
+
+use crate::{deliver::Delivery, gate::Standing};
+
+/// How long somebody who asks is kept waiting.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a list is read after nobody waits for it any more.
+const READ_WITHIN: Duration = Duration::from_mins(2);
+/// How many lists are remembered: a handful, and one for each schedule that is asked for.
+const LISTS_MAX: usize = 200;
+
+/// A list that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum List {
+    OnCall(Option<String>),
+    Schedules,
+    Users,
+    Services,
+    EscalationPolicies,
+    Priorities,
+}
+
+impl List {
+    /// How long it is good for: who is on call changes by the minute, the rest by the day.
+    const fn good_for(&self) -> SignedDuration {
+        match self {
+            Self::OnCall(_) => SignedDuration::from_secs(15),
+            _ => SignedDuration::from_mins(5),
+        }
+    }
+}
+
+/// What was read of one list, and whoever reads it.
+#[derive(Debug, Default)]
+struct Shelf {
+    reading: tokio::sync::Mutex<()>,
+    held: Mutex<Option<Held>>,
+}
+
+/// A list as it was read.
+#[derive(Debug, Clone)]
+struct Held {
+    /// The version of the configuration: another key may open another account.
+    version: u64,
+    read_at: Timestamp,
+    complete: bool,
+    items: Arc<[Json]>,
+}
+
+impl Held {
+    fn part(&self, part: Part, outdated: Option<String>) -> Answer<Listed<Json>> {
+        let items = self.items.iter().skip(part.from).take(PART).cloned().collect();
+        let Self { read_at, complete, .. } = *self;
+        let total = self.items.len();
+        Answer::Told { told: Listed { read_at, outdated, total, complete, items } }
+    }
+}
+
+/// Answers questions about one account, and remembers what it read.
+#[derive(Debug, Default)]
+pub struct Inquiries {
+    shelves: Mutex<HashMap<List, Arc<Shelf>>>,
+    /// Who is on call is not asked for until then: that call has a limit of its own.
+    on_call_closed: Mutex<Option<Timestamp>>,
+}
+
+impl Inquiries {
+    /// Answers a question; what the runner itself knows is not for here.
+    pub async fn answer(&self, delivery: &Delivery, asked: Asked, question: Question) {
+        let (list, part) = match question {
+            Question::Status => return,
+            Question::Test => {
+                let told = checkup::checks(delivery, ANSWER_WITHIN).await;
+                return delivery.bus.answer(asked, &Answer::Told { told }).await;
+            }
+            Question::OnCall { schedule, part } => (List::OnCall(schedule), part),
+            Question::Schedules(part) => (List::Schedules, part),
+            Question::Users(part) => (List::Users, part),
+            Question::Services(part) => (List::Services, part),
+            Question::EscalationPolicies(part) => (List::EscalationPolicies, part),
+            Question::Priorities(part) => (List::Priorities, part),
+        };
+        let place = self.place_of(&list);
+        let mut answer = pin!(self.list(delivery, &place, &list, part));
+        if let Ok(answer) = timeout(ANSWER_WITHIN, &mut answer).await {
+            return delivery.bus.answer(asked, &answer).await;
+        }
+        let failed = late(&delivery.gate.standing());
+        let so_far = match place.held(delivery.gate.account().version()) {
+            Some(held) => held.part(part, Some(failed.reason)),
+            None => Answer::Failed(failed),
+        };
+        delivery.bus.answer(asked, &so_far).await;
+        if timeout(READ_WITHIN, answer).await.is_err() {
+            tracing::info!(?list, "a list could not be read to its end");
+        }
+    }
+
+    async fn list(
+        &self,
+        delivery: &Delivery,
+        place: &Shelf,
+        list: &List,
+        part: Part,
+    ) -> Answer<Listed<Json>> {
+        let asked_at = clock::now();
+        let version = delivery.gate.account().version();
+        if part.from > 0
+            && let Some(held) = place.held(version)
+        {
+            return held.part(part, None);
+        }
+        let reading = place.reading.lock().await;
+        let held = place.held(version);
+        let since = if part.fresh { asked_at } else { earlier(clock::now(), list.good_for()) };
+        if let Some(held) = held.as_ref().filter(|held| held.read_at >= since) {
+            return held.part(part, None);
+        }
+        let read = match delivery.gate.standing().shut {
+            Some(reason) => Err(paused(reason)),
+            None => self.read(delivery, list).await,
+        };
+        let answer = match (read, held) {
+            (Ok(new), _) => {
+                place.keep(new.clone());
+                new.part(part, None)
+            }
+            (Err(failed), Some(held)) => held.part(part, Some(failed.reason)),
+            (Err(failed), None) => Answer::Failed(failed),
+        };
+        drop(reading);
+        answer
+    }
+
+    fn place_of(&self, list: &List) -> Arc<Shelf> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelves.len() >= LISTS_MAX && !shelves.contains_key(list) {
+            shelves.retain(|_, shelf| Arc::strong_count(shelf) > 1);
+        }
+        Arc::clone(shelves.entry(list.clone()).or_default())
+    }
+}
+
+impl Shelf {
+    fn held(&self, version: u64) -> Option<Held> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().filter(|held| held.version == version).cloned()
+    }
+
+    fn keep(&self, new: Held) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+    }
+}
+
+fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn paused(reason: String) -> Failed {
+    Failed { obstacle: Obstacle::Paused, reason }
+}
+
+/// Why an answer takes longer than anybody waits.
+fn late(standing: &Standing) -> Failed {
+    if let Some(reason) = &standing.shut {
+        return paused(reason.clone());
+    }
+    let within = ANSWER_WITHIN.as_secs();
+    let (obstacle, reason) = match standing.closed_for {
+        Some(wait) => {
+            let wait = wait.as_secs() + 1;
+            (Obstacle::Busy, format!("PagerDuty wants no calls for another {wait} s"))
+        }
+        None if standing.failures > 0 => {
+            (Obstacle::Away, format!("PagerDuty did not answer within {within} s"))
+        }
+        None => {
+            let reason = format!(
+                "it takes longer than {within} s, because there is much to read or other calls \
+                 go first"
+            );
+            (Obstacle::Busy, reason)
+        }
+    };
+    Failed { obstacle, reason }
+}
