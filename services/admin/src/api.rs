@@ -4,6 +4,7 @@ pub mod audit;
 mod change;
 pub mod conflict;
 pub mod dead_letter;
+pub mod directory;
 mod edit;
 mod explain;
 pub mod field_mapping;
@@ -12,6 +13,7 @@ pub mod integration;
 pub mod link;
 pub mod ownership;
 pub mod service_mapping;
+pub mod sync_status;
 mod watch;
 
 use tandem_domain::id::{IncidentId, IntegrationId, Org};

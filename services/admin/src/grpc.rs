@@ -7,11 +7,14 @@ use tandem_proto::{
     v1::{
         audit_service_server::AuditServiceServer, conflict_service_server::ConflictServiceServer,
         dead_letter_service_server::DeadLetterServiceServer,
+        directory_service_server::DirectoryServiceServer,
         field_mapping_service_server::FieldMappingServiceServer,
         incident_service_server::IncidentServiceServer,
         integration_service_server::IntegrationServiceServer,
-        link_service_server::LinkServiceServer, ownership_service_server::OwnershipServiceServer,
+        link_service_server::LinkServiceServer, on_call_service_server::OnCallServiceServer,
+        ownership_service_server::OwnershipServiceServer,
         service_mapping_service_server::ServiceMappingServiceServer,
+        status_service_server::StatusServiceServer,
     },
 };
 use tandem_runtime::{
@@ -55,6 +58,9 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
     health.set_serving::<FieldMappingServiceServer<Admin>>().await;
     health.set_serving::<ConflictServiceServer<Admin>>().await;
     health.set_serving::<AuditServiceServer<Admin>>().await;
+    health.set_serving::<OnCallServiceServer<Admin>>().await;
+    health.set_serving::<DirectoryServiceServer<Admin>>().await;
+    health.set_serving::<StatusServiceServer<Admin>>().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
     let addr = listener.local_addr().unwrap_or(addr);
@@ -74,7 +80,10 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
         .add_service(DeadLetterServiceServer::new(admin.clone()))
         .add_service(FieldMappingServiceServer::new(admin.clone()))
         .add_service(ConflictServiceServer::new(admin.clone()))
-        .add_service(AuditServiceServer::new(admin))
+        .add_service(AuditServiceServer::new(admin.clone()))
+        .add_service(OnCallServiceServer::new(admin.clone()))
+        .add_service(DirectoryServiceServer::new(admin.clone()))
+        .add_service(StatusServiceServer::new(admin))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             async move { asked.asked().await },

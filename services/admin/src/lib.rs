@@ -11,13 +11,16 @@
 //! the end of that file. A new service is also named in [`grpc`].
 
 pub mod api;
+mod ask;
 pub mod caller;
 mod check;
+mod checkup;
 mod configuration;
 mod convergence;
 pub mod dead_letters;
 mod edits;
 pub mod grpc;
+mod kinship;
 mod mapping;
 mod page;
 pub mod publisher;

@@ -19,6 +19,16 @@ pub enum Refusal {
         /// What it was asked for by.
         name: String,
     },
+    /// There is no such thing, and few enough to name them all.
+    #[error("there is no {noun} {name:?}: {}", among(there))]
+    NotAmong {
+        /// What kind of thing it would be.
+        noun: &'static str,
+        /// What it was asked for by.
+        name: String,
+        /// What there is.
+        there: Vec<String>,
+    },
     /// There is such a thing already.
     #[error("there is already {noun} {name:?}: {way_out}")]
     Exists {
@@ -66,6 +76,12 @@ pub enum Refusal {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Somebody who was to be asked gives no answer; the message says why, and what would help.
+    #[error("{message}")]
+    Unanswered {
+        /// Why not, in words for people.
+        message: String,
+    },
     /// Something is wrong with admin or its data.
     #[error("{what}: see the log of admin")]
     Broken {
@@ -75,6 +91,14 @@ pub enum Refusal {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+/// What there is, in words.
+fn among(there: &[String]) -> String {
+    match there {
+        [] => "there is none".to_owned(),
+        there => format!("there are {}", there.join(", ")),
+    }
 }
 
 /// A field that cannot be used, and what would be right.
@@ -126,6 +150,8 @@ impl Refusal {
             | Self::Exists { .. }
             | Self::Stale { .. }
             | Self::Settled { .. }
+            | Self::NotAmong { .. }
+            | Self::Unanswered { .. }
             | Self::Precluded { .. } => {}
         }
     }

@@ -10,6 +10,7 @@ mod dead_letters;
 mod integrations;
 mod links;
 mod problem;
+mod questions;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -48,6 +49,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .merge(conflicts::routes())
         .merge(links::routes())
         .merge(audit::routes())
+        .merge(questions::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")

@@ -20,6 +20,10 @@ impl From<Refusal> for Status {
                 details.set_resource_info(*noun, name, "", "there is none");
                 Code::NotFound
             }
+            Refusal::NotAmong { noun, name, .. } => {
+                details.set_resource_info(*noun, name, "", "there are others");
+                Code::NotFound
+            }
             Refusal::Exists { noun, name, way_out } => {
                 details.set_resource_info(*noun, name, "", way_out);
                 Code::AlreadyExists
@@ -40,7 +44,7 @@ impl From<Refusal> for Status {
                 details.add_precondition_failure_violation(*kind, name, message);
                 Code::FailedPrecondition
             }
-            Refusal::Unavailable { .. } => Code::Unavailable,
+            Refusal::Unavailable { .. } | Refusal::Unanswered { .. } => Code::Unavailable,
             Refusal::Broken { .. } => Code::Internal,
         };
         Self::with_error_details(code, refusal.to_string(), details)

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod conflict;
 pub(crate) mod dead_letter;
+mod sync_status;
 
 use jiff::Timestamp;
 use tandem_domain::{
@@ -19,6 +20,8 @@ use tandem_store::{
     integrations::Stored,
     timeline::Line,
 };
+
+pub(crate) use self::sync_status::{check, outbound};
 
 /// An instant as protobuf has it.
 pub(crate) fn instant(at: Timestamp) -> prost_types::Timestamp {

@@ -32,12 +32,16 @@ impl IntoResponse for Refusal {
         self.log();
         let (status, title) = match &self {
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "the request is not valid"),
-            Self::Unknown { .. } => (StatusCode::NOT_FOUND, "there is no such thing"),
+            Self::Unknown { .. } | Self::NotAmong { .. } => {
+                (StatusCode::NOT_FOUND, "there is no such thing")
+            }
             Self::Exists { .. } => (StatusCode::CONFLICT, "there is such a thing already"),
             Self::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "it has changed since"),
             Self::Settled { .. } => (StatusCode::CONFLICT, "it was dealt with before"),
             Self::Precluded { .. } => (StatusCode::CONFLICT, "it cannot be done as things stand"),
-            Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not available"),
+            Self::Unavailable { .. } | Self::Unanswered { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not available")
+            }
             Self::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };
         let detail = self.to_string();

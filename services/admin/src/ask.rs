@@ -1,0 +1,130 @@
+//! Asking the service that calls the external account, and saying plainly why there is no answer.
+//!
+//! Admin calls no external account itself: the budget of calls is kept in one place.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tandem_bus::ask::{Answer, Failed, Listed, Obstacle, Part, Question, Status};
+use tandem_connectors::checkup::Check;
+use tandem_domain::integration::Integration;
+use tandem_store::integrations::Stored;
+
+use crate::{Admin, refusal::Refusal};
+
+/// Longer than the other side keeps anybody waiting, so that it is heard why it took so long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(12);
+/// What is known there is told at once.
+const STATUS_WITHIN: Duration = Duration::from_secs(2);
+
+/// A list of what the account has.
+pub(crate) async fn list<T: DeserializeOwned>(
+    admin: &Admin,
+    stored: &Stored,
+    fresh: bool,
+    question: impl Fn(Part) -> Question + Send + Sync,
+) -> Result<Listed<T>, Refusal> {
+    let integration = &stored.integration;
+    if let Some(silence) = silence(stored) {
+        return Err(Refusal::Precluded {
+            kind: silence.kind,
+            name: integration.handle.to_string(),
+            message: silence.message(integration),
+        });
+    }
+    let (connector, id) = (&integration.connector, integration.id);
+    let answer = admin.bus.ask_list(connector, id, question, (fresh, ANSWER_WITHIN)).await;
+    match answer {
+        Some(Answer::Told { told }) => Ok(told),
+        Some(Answer::Failed(failed)) => Err(refused(integration, failed)),
+        None => Err(Refusal::Unanswered { message: unanswered(admin, integration) }),
+    }
+}
+
+/// What the service that makes the calls found of the connection; `Err` says why it was not asked
+/// or did not answer.
+pub(crate) async fn checks(admin: &Admin, integration: &Integration) -> Result<Vec<Check>, String> {
+    let (connector, id) = (&integration.connector, integration.id);
+    match admin.bus.ask(connector, id, &Question::Test, ANSWER_WITHIN).await {
+        Some(Answer::Told { told }) => Ok(told),
+        Some(Answer::Failed(failed)) => Err(failed.reason),
+        None => Err(unanswered(admin, integration)),
+    }
+}
+
+/// How the outbound side stands; none where nobody answers.
+pub(crate) async fn status(admin: &Admin, integration: &Integration) -> Option<Status> {
+    admin.bus.ask_status(&integration.connector, integration.id, STATUS_WITHIN).await
+}
+
+/// A reason of its own configuration why nobody makes calls for an integration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// For programs.
+    pub(crate) kind: &'static str,
+    /// For people.
+    why: &'static str,
+    option: &'static str,
+}
+
+impl Silence {
+    /// The reason in words for people, and the way out.
+    pub(crate) fn message(self, integration: &Integration) -> String {
+        let handle = &integration.handle;
+        let Self { why, option, .. } = self;
+        format!("{handle} {why}: im integration configure {handle} {option}")
+    }
+}
+
+/// Why nobody makes calls for an integration; none where somebody should.
+pub(crate) fn silence(stored: &Stored) -> Option<Silence> {
+    let integration = &stored.integration;
+    if !integration.enabled {
+        let (why, option) = ("is disabled, so nothing calls its account", "--enabled true");
+        return Some(Silence { kind: "DISABLED", why, option });
+    }
+    if !integration.direction.outbound() {
+        let why = "is inbound only, so nothing calls its account";
+        return Some(Silence { kind: "INBOUND_ONLY", why, option: "--direction bidirectional" });
+    }
+    let (why, option) = ("has no token to call its account with", "--token-file <FILE>");
+    stored.token.is_none().then_some(Silence { kind: "NO_TOKEN", why, option })
+}
+
+/// Why nobody answers, as far as that can be told from here.
+pub(crate) fn unanswered(admin: &Admin, integration: &Integration) -> String {
+    let Integration { handle, connector, .. } = integration;
+    if admin.bus.connected() {
+        format!(
+            "no egress answers for {handle}: see whether tandem-{connector}-egress runs, and \
+             whether its log says that {handle} cannot be served"
+        )
+    } else {
+        format!("no egress can be asked about {handle}: nats is not available")
+    }
+}
+
+fn refused(integration: &Integration, failed: Failed) -> Refusal {
+    let handle = &integration.handle;
+    let Failed { obstacle, reason } = failed;
+    let precluded = |kind, message| Refusal::Precluded { kind, name: handle.to_string(), message };
+    match obstacle {
+        Obstacle::Paused => precluded("PAUSED", paused(integration, &reason)),
+        Obstacle::Refused => {
+            precluded("REFUSED", format!("the account of {handle} refuses this: {reason}"))
+        }
+        Obstacle::Away | Obstacle::Busy => {
+            let message = format!("the account of {handle} cannot be asked just now: {reason}");
+            Refusal::Unanswered { message }
+        }
+    }
+}
+
+/// That an integration is paused, and the way out.
+pub(crate) fn paused(integration: &Integration, reason: &str) -> String {
+    let handle = &integration.handle;
+    format!(
+        "{handle} is paused until it is configured anew ({reason}): im integration configure \
+         {handle} --token-file <FILE>"
+    )
+}
