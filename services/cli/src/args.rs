@@ -10,6 +10,7 @@ pub(crate) mod incident;
 pub(crate) mod integration;
 pub(crate) mod links;
 pub(crate) mod mapping;
+pub(crate) mod questions;
 
 use std::path::PathBuf;
 
@@ -129,6 +130,8 @@ pub(crate) enum Command {
     /// Deal with messages that could not be handled.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Tell how every integration is doing, at a glance.
+    Status,
     /// Print the completion script of a shell.
     Completion {
         /// Which shell.

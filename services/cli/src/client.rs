@@ -5,11 +5,13 @@ use std::time::Duration;
 use tandem_proto::v1::{
     audit_service_client::AuditServiceClient, conflict_service_client::ConflictServiceClient,
     dead_letter_service_client::DeadLetterServiceClient,
+    directory_service_client::DirectoryServiceClient,
     field_mapping_service_client::FieldMappingServiceClient,
     incident_service_client::IncidentServiceClient,
     integration_service_client::IntegrationServiceClient, link_service_client::LinkServiceClient,
-    ownership_service_client::OwnershipServiceClient,
+    on_call_service_client::OnCallServiceClient, ownership_service_client::OwnershipServiceClient,
     service_mapping_service_client::ServiceMappingServiceClient,
+    status_service_client::StatusServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -82,6 +84,18 @@ impl Client {
 
     pub(crate) fn integrations(&self) -> IntegrationServiceClient<Door> {
         IntegrationServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
+    }
+
+    pub(crate) fn on_call(&self) -> OnCallServiceClient<Door> {
+        OnCallServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
+    }
+
+    pub(crate) fn directory(&self) -> DirectoryServiceClient<Door> {
+        DirectoryServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
+    }
+
+    pub(crate) fn status(&self) -> StatusServiceClient<Door> {
+        StatusServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
     }
 
     pub(crate) fn service_mappings(&self) -> ServiceMappingServiceClient<Door> {

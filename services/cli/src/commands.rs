@@ -10,8 +10,10 @@ mod field_ownership;
 mod incident;
 mod integration;
 mod links;
+mod questions;
 mod scope;
 mod service_mapping;
+mod sync_status;
 
 use std::time::Duration;
 
@@ -61,6 +63,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Links(command) => links::run(&context, command).await,
         Command::Audit(command) => audit::run(&context, command).await,
         Command::Dlq(command) => dlq::run(&context, command).await,
+        Command::Status => sync_status::all(&context).await,
         Command::Completion { shell } => completion(shell),
     }
 }

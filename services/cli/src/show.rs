@@ -6,6 +6,7 @@
 mod configuration;
 mod dead_letters;
 mod disputes;
+mod questions;
 mod rows;
 mod stories;
 
@@ -62,6 +63,24 @@ impl Show {
         let text = match self.output {
             Output::Table => self.table(items),
             Output::Json | Output::Yaml => self.value(&items)?,
+        };
+        print(text.as_bytes())
+    }
+
+    /// Shows a list and what goes for all of it: programs get the whole, people a line for each item
+    /// and then the notes.
+    pub(crate) fn listing<W: Serialize, T: Rows>(
+        self,
+        whole: &W,
+        items: &[T],
+        notes: &[String],
+    ) -> Result<(), Failure> {
+        let text = match self.output {
+            Output::Table => {
+                let notes = notes.iter().map(|note| format!("{}\n", printable(note)));
+                self.table(items) + &notes.collect::<String>()
+            }
+            Output::Json | Output::Yaml => self.value(whole)?,
         };
         print(text.as_bytes())
     }

@@ -8,6 +8,7 @@ use tandem_proto::v1::{ConflictStrategy, Direction, Side};
 
 use super::{
     mapping::{CounterpartCommand, FieldMappingCommand, ScopeCommand},
+    questions::{Listing, OnCall, Users},
     word,
 };
 
@@ -37,6 +38,20 @@ pub(crate) enum IntegrationCommand {
         #[command(flatten)]
         which: super::dlq::Which,
     },
+    /// Look the connection over: each check has a verdict and a way out; fails where one of them does.
+    Test(Named),
+    /// Tell how an integration is doing: what waits, what stands in the way, how fresh its links are.
+    SyncStatus(Named),
+    /// Tell who is on call now, by escalation policy, level and schedule.
+    Oncall(OnCall),
+    /// List the users of the external account, and who of them is known here.
+    Users(Users),
+    /// List the services of the external account, which are mapped, and what others might stand for.
+    Services(Listing),
+    /// List the escalation policies of the external account.
+    EscalationPolicies(Listing),
+    /// List the priorities of the external account, the most severe first.
+    Priorities(Listing),
     /// Show what was left out, by reason: outside the scope, or nothing that could be placed.
     Ignored {
         #[command(flatten)]

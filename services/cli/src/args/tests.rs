@@ -78,6 +78,15 @@ im dlq progress rpl_1
 im dlq edit dlt_1 --set snapshot.fields.title.value="db down" --dry-run
 im dlq edit dlt_1 --file - --yes
 im dlq discard dlt_1 dlt_2 --reason "the service is gone"
+im integration oncall prod-pd --schedule-id "PABC123"
+im integration oncall prod-pd --fresh --output yaml
+im integration users prod-pd --map-by-email
+im integration services prod-pd
+im integration escalation-policies prod-pd
+im integration priorities prod-pd --fresh
+im integration test prod-pd
+im integration sync-status prod-pd
+im status
 im completion bash
 "#;
 

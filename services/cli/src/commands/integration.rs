@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tandem_proto::{json, v1};
 
 use super::{
-    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, scope,
-    service_mapping,
+    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, questions,
+    scope, service_mapping, sync_status,
 };
 use crate::{
     args::integration::{IntegrationCommand, Named},
@@ -34,6 +34,15 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
             counterpart::run(context, command, counterpart::POLICIES).await
         }
         IntegrationCommand::Scope(command) => scope::run(context, command).await,
+        IntegrationCommand::Test(named) => sync_status::test(context, named).await,
+        IntegrationCommand::SyncStatus(named) => sync_status::one(context, named).await,
+        IntegrationCommand::Oncall(asked) => questions::on_call(context, asked).await,
+        IntegrationCommand::Users(asked) => questions::users(context, asked).await,
+        IntegrationCommand::Services(asked) => questions::services(context, asked).await,
+        IntegrationCommand::EscalationPolicies(asked) => {
+            questions::escalation_policies(context, asked).await
+        }
+        IntegrationCommand::Priorities(asked) => questions::priorities(context, asked).await,
         IntegrationCommand::Ignored { named, days } => ignored(context, named, days).await,
     }
 }
