@@ -244,3 +244,10 @@ fn left_over_a_priority_that_changes_between_read_and_write_is_kept() {
     script.ours(0, Severity, "SEV-3").theirs(200, Deed::Priority("P1".to_owned()));
     script.ends_with(Severity, "SEV-1", "low+P1");
 }
+
+#[test]
+fn a_creation_is_one_call_and_one_more_for_the_priority() {
+    let report =
+        Script::here(side(LastWriteWins, Platform)).ends_with(Severity, "SEV-2", "high+P2");
+    assert_eq!(report.writes, 2);
+}

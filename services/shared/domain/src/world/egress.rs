@@ -63,7 +63,7 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) enum Answer {
     Shown {
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         shown: Shown,
         date: i64,
     },
@@ -110,7 +110,7 @@ impl World {
     /// A message of the reconciler reaches the broker.
     pub(super) fn offer(&mut self, side: usize, desired: Desired) {
         let egress = &mut self.hands[side];
-        egress.broker = Some((desired.clone(), 0));
+        egress.broker = Some((desired, 0));
         if !egress.dead {
             self.pull(side);
         }
@@ -232,6 +232,7 @@ impl World {
         let shown = |world: &Self, lag| {
             let far = &world.fars[side];
             let (snapshot, shown) = far.read(now, lag);
+            let snapshot = Box::new(snapshot);
             Answer::Shown { snapshot, shown, date: far.clock(now).div_euclid(1000) * 1000 }
         };
         let answer = match request {
@@ -273,7 +274,7 @@ impl World {
                 let (sent, received) = (super::at(hand.sent), super::at(self.now));
                 self.showed(side, &shown);
                 let date = Some(super::at(date));
-                let reading = Reading { sent, received, date, snapshot };
+                let reading = Reading { sent, received, date, snapshot: *snapshot };
                 self.showing(side, hand, reading, shown);
             }
             Some(Answer::Missing) => self.create(side, hand),

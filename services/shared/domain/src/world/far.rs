@@ -111,7 +111,7 @@ pub(super) const FORBIDDEN: &str = "forbidden";
 const PAST_MAX: usize = 24;
 
 impl Far {
-    pub(super) fn new(side: usize, setup: &Setup) -> Self {
+    pub(super) fn of((side, setup): (usize, &Setup)) -> Self {
         let text = |value: &str| Cell { value: Some(value.to_owned()), author: Author::Nobody };
         let cells = BTreeMap::from([
             (Field::Title, text("disk full")),
@@ -321,15 +321,15 @@ impl Far {
             changed_by: self.cells.get(&Field::Status).map(|it| it.author.name().to_owned()),
             created_at: None,
         };
-        let mut shown = Shown::new();
+        let mut authored = Shown::new();
         for (field, cell) in cells {
             snapshot.fields.insert(*field, foreign(*field, &cell.value));
-            shown.insert(*field, cell.clone());
+            authored.insert(*field, cell.clone());
         }
         if let Some(assigned) = snapshot.fields.get(&Field::AssignedTo) {
             snapshot.assignees.extend(assigned.value.clone());
         }
-        (snapshot, shown)
+        (snapshot, authored)
     }
 
     fn tell(&mut self, event_type: &'static str, edited: Option<Field>, by: Author, now: i64) {

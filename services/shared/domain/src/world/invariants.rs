@@ -345,7 +345,7 @@ impl World {
     fn is_excused(&self, config: &Integration, link: &Link, side: usize, field: Field) -> bool {
         let rule = config.fields.get(&field);
         let follows = rule.is_some_and(|rule| rule.belongs_to(Side::External));
-        let one_way = !config.writes(field) && !(follows && config.reads(field));
+        let one_way = !config.writes(field) && (!follows || !config.reads(field));
         let rivals = self.near.configs.values().filter(|other| {
             other.fields.get(&field).is_some_and(|rule| rule.belongs_to(Side::External))
         });

@@ -164,12 +164,11 @@ impl World {
     /// The world of a plan.
     pub fn new(plan: &Plan) -> Self {
         let sides = plan.setups.len();
-        let far = |side| Far::new(side, &plan.setups[side]);
         Self {
             now: 0,
             order: 0,
             agenda: BTreeMap::new(),
-            fars: Sides::of(sides, far),
+            fars: Sides { all: plan.setups.iter().enumerate().map(Far::of).collect() },
             hands: Sides::of(sides, |_| Egress::default()),
             near: Near::new(setup::configs(&plan.setups)),
             stream: Vec::new(),

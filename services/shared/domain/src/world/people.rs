@@ -24,6 +24,7 @@ use crate::{
 
 /// An edit of a person over there.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Mark {
     pub(super) side: usize,
     pub(super) field: Field,
