@@ -67,6 +67,12 @@ pub struct Owned {
     /// When our stream had the edit that set it; edits take effect in that order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Timestamp>,
+    /// That edit's place in the stream, which orders what came in the same instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
+    /// Between which instants it was set, where the author's clock is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<(Timestamp, Timestamp)>,
     /// The link it came through; none where it was set on the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<LinkId>,

@@ -187,6 +187,9 @@ pub struct Echo {
 pub struct Landed {
     /// What was written, in the external side's words.
     pub value: Value,
+    /// What was there before, where that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Foreign>,
     /// The platform's revision it stood for.
     pub rev: u64,
     /// When it was opened, on our clock.

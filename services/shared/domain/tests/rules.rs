@@ -456,6 +456,7 @@ fn an_existing_pair_is_linked_and_what_differs_is_settled() {
 fn a_parted_record_is_left_alone_until_it_is_joined_again() {
     let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
     let (id, link) = (sides.only(), sides.link_id());
+    sides.heal(id);
     sides.ours(Field::Title, "on its way");
     sides.edit(Change::Unlink { link });
     sides.deliver();

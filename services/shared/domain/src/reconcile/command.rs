@@ -4,7 +4,7 @@ use super::{Configs, Input, State, Step, TimelineKind, draft::Draft, edit::refus
 use crate::{
     event::{Change, Edit, Refusal},
     id::{IntegrationId, LinkId, RecordId},
-    link::Link,
+    link::{Link, LinkField},
 };
 
 pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Configs) -> Step {
@@ -45,11 +45,16 @@ impl Draft<'_> {
         let id = match of_integration {
             Some(link) if attached && link.record.as_ref() == Some(record) => return Ok(()),
             Some(link) if link.record.as_ref() == Some(record) => {
-                // What both sides did in between is settled like a pair that is linked at first.
+                // What both sides did in between is settled like a pair that is linked at first,
+                // but for what is known of when.
                 let (version, confirmed) = (link.version, link.confirmed);
-                let fresh = Link::new(link.id, link.incident, integration);
+                let seen =
+                    |seen: LinkField| LinkField { theirs: seen.theirs, ..LinkField::default() };
+                let fields = std::mem::take(&mut link.fields).into_iter();
+                let fields = fields.map(|(field, known)| (field, seen(known))).collect();
                 let (number, url) = (link.number, link.url.take());
-                *link = Link { version, confirmed, number, url, ..fresh };
+                let fresh = Link::new(link.id, link.incident, integration);
+                *link = Link { version, confirmed, number, url, fields, ..fresh };
                 link.id
             }
             Some(link) if attached => {

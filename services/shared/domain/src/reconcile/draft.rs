@@ -52,6 +52,8 @@ pub(super) struct Ruling {
     pub(super) field: Field,
     pub(super) value: Value,
     pub(super) at: Timestamp,
+    /// Between which instants that was, where it is not known exactly.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
     pub(super) by: Actor,
     pub(super) rule: Rule,
     pub(super) link: Option<(LinkId, IntegrationId)>,
@@ -151,6 +153,8 @@ impl<'a> Draft<'a> {
             at: ruling.at,
             by: ruling.by.clone(),
             edited: matches!(self.input.event, Event::Edit(_)).then_some(self.input.at),
+            place: matches!(self.input.event, Event::Edit(_)).then_some(self.input.sequence),
+            span: ruling.span,
             via: ruling.link.map(|(link, _)| link),
         };
         self.incident.fields.insert(ruling.field, owned);

@@ -147,8 +147,9 @@ impl Draft<'_> {
     fn set_all(&mut self, edit: &Edit, fields: &BTreeMap<Field, Value>, rule: Rule) {
         for (field, value) in fields {
             let owned = self.incident.fields.get(field);
-            let overtaken =
-                owned.and_then(|owned| owned.edited).is_some_and(|at| at > self.input.at);
+            let overtaken = owned
+                .and_then(|owned| owned.place)
+                .is_some_and(|place| place > self.input.sequence);
             // One that was in a dead copy's hands comes again after others have been applied.
             let rule = if overtaken { Rule::Overtaken } else { rule };
             let ruling = ruling_of(edit, *field, value.clone(), rule);
@@ -172,16 +173,21 @@ impl Draft<'_> {
     fn concurrent(&self, edit: &Edit, field: Field) -> Option<Concurrent> {
         let blind = matches!(edit.change, Change::Update { revision: None, .. });
         let ours = self.incident.fields.get(&field).filter(|_| blind)?;
-        let link = ours.via.filter(|_| edit.at < ours.at)?;
+        let (lo, hi) = ours.span.unwrap_or((ours.at, ours.at));
+        let link = ours.via.filter(|_| edit.at < hi)?;
         let Verdict { config, rule, .. } = self.verdict_on(link, field)?;
         Some(match config.strategy {
-            Strategy::LastWriteWins => Concurrent::Loses(Rule::LaterWins),
-            Strategy::OwnershipPriority if rule.owner == Side::External => {
-                Concurrent::Loses(Rule::OwnerWins)
-            }
-            Strategy::OwnershipPriority => Concurrent::Wins(Rule::OwnerWins),
             Strategy::ManualReview if self.is_frozen(link, field) => return None,
             Strategy::ManualReview => Concurrent::Disputed(link),
+            Strategy::LastWriteWins if edit.at < lo => Concurrent::Loses(Rule::LaterWins),
+            Strategy::LastWriteWins | Strategy::OwnershipPriority
+                if rule.owner == Side::External =>
+            {
+                Concurrent::Loses(Rule::OwnerWins)
+            }
+            Strategy::LastWriteWins | Strategy::OwnershipPriority => {
+                Concurrent::Wins(Rule::OwnerWins)
+            }
         })
     }
 
@@ -277,7 +283,7 @@ fn with_labels(
 
 fn ruling_of(edit: &Edit, field: Field, value: Value, rule: Rule) -> Ruling {
     let (at, by) = (edit.at, edit.author.clone());
-    Ruling { field, value, at, by, rule, link: None, external: None }
+    Ruling { field, value, at, span: None, by, rule, link: None, external: None }
 }
 
 /// How an edit stands to an external one that its author cannot have known.

@@ -20,7 +20,7 @@ use crate::{
     incident::{Actor, Owned, Side},
     integration::{FieldRule, Integration, Strategy},
     lens::{Foreign, is_part, parts},
-    link::{Base, Echo, Intent, Link, LinkField, Stamp, Turn},
+    link::{Base, Echo, Intent, Landed, Link, LinkField, Stamp, Turn},
 };
 
 /// When an external value was written, on our clock, as far as is known.
@@ -32,6 +32,8 @@ pub(super) struct Authorship {
     pub(super) at: Timestamp,
     /// Whether a write of ours to the same field may have landed on top of it.
     pub(super) raced: bool,
+    /// Whether nobody can tell how it stands to what was seen last.
+    pub(super) unsure: bool,
     /// Whether it was announced, which makes the time exact but for the clocks.
     pub(super) announced: bool,
 }
@@ -70,12 +72,14 @@ impl Draft<'_> {
         let taken = verdict.rule.lens.put(ours, value, memory).ok();
         let taken = taken.filter(|taken| field.check(taken.as_deref()).is_ok());
         let link = Some((sight.link, verdict.config.id));
+        let measured = verdict.config.clock.at.is_some();
         self.turn(sight.link, field, &value.value, false);
         let outcome = self.contest(sight.link, field, taken.as_ref(), written);
         let ruling = |value: Value, rule, external: &Foreign| Ruling {
             field,
             value,
             at: written.at,
+            span: span_of(written, measured),
             by: sight.actor.clone(),
             rule,
             link,
@@ -138,6 +142,7 @@ impl Draft<'_> {
             field,
             value: before.value,
             at: before.at,
+            span: None,
             by: before.by,
             rule: Rule::LaterWins,
             link: Some((sight.link, config.id)),
@@ -410,10 +415,19 @@ fn flaps(turns: &[Turn]) -> bool {
         && fourth.at.duration_since(first.at) <= FLAP_WINDOW
 }
 
+/// Between which instants an edit over there was made; exact, as it tells, while the clocks were
+/// never compared.
+const fn span_of(written: &Authorship, measured: bool) -> Option<(Timestamp, Timestamp)> {
+    if written.announced && !measured { None } else { Some((written.lo, written.hi)) }
+}
+
 /// Rule 18: whether the platform moved since both last agreed; by revision, never by value.
 fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship) -> bool {
     let base = verdict.seen.and_then(|seen| seen.base.as_ref());
-    verdict.config.writes(field) && (written.raced || base.is_none_or(|base| ours.rev > base.rev))
+    let since = written.raced || base.is_none_or(|base| ours.rev > base.rev);
+    // What was agreed may have been seen after this, and then proves nothing about it.
+    let unproven = written.unsure && ours.via.is_none() && ours.at > written.lo;
+    verdict.config.writes(field) && (since || unproven)
 }
 
 /// How far a change over there and the answer to a write of ours may be apart for one to be the
@@ -457,7 +471,10 @@ fn disturbed(
         if shown.is_some_and(|shown| !does(&shown.value)) {
             return false;
         }
-        let landed = other.landed.iter().filter(|it| does(&it.value)).any(|landed| {
+        let changed = |it: &&Landed| {
+            does(&it.value) && !it.over.as_ref().is_some_and(|over| does(&over.value))
+        };
+        let landed = other.landed.iter().filter(changed).any(|landed| {
             let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
             hi >= landed.from && lo <= until
         });

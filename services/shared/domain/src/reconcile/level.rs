@@ -12,7 +12,7 @@ use crate::{
     id::LinkId,
     incident::{Incident, Side},
     integration::Integration,
-    lens::is_part,
+    lens::{Foreign, is_part},
     link::{Intent, Link, LinkField, Published, record_key},
     outbound::{Create, Desired, Want},
 };
@@ -211,8 +211,9 @@ impl Leveller<'_> {
             };
             let seen = link.fields.entry(field).or_default();
             let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
-            let differs =
-                theirs != Some(&value) || seen.open.iter().any(|open| open.value != value);
+            let says_else =
+                |open: &Intent| open.value != value && !self.says_ours(field, &open.value);
+            let differs = theirs != Some(&value) || seen.open.iter().any(says_else);
             let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
             for open in &seen.open {
                 if !expect.contains(&open.value) {
@@ -230,6 +231,13 @@ impl Leveller<'_> {
             wanted.want.insert(field, Want { value, expect });
         }
         wanted
+    }
+
+    /// Whether an external value says what ours says.
+    fn says_ours(&self, field: Field, value: &Value) -> bool {
+        let value = Foreign { value: value.clone(), label: None };
+        let rule = self.config.fields.get(&field);
+        rule.is_some_and(|rule| rule.lens.agree(self.incident.value(field), &value))
     }
 
     /// Rule 22: an edit that comes to what is there already is read back once, which proves that

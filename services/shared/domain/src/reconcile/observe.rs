@@ -103,6 +103,7 @@ fn begin<'a>(
             field,
             value: Some(taken.unwrap_or_else(|| fallback.to_owned())),
             at: observation.occurred_at.min(observation.arrived),
+            span: None,
             by: actor.clone(),
             rule: Rule::Created,
             link: Some((id, config.id)),

@@ -173,7 +173,7 @@ impl Draft<'_> {
                 let (value, rev, from) = (intent.value, intent.rev, intent.opened);
                 let until = reading.received.checked_add(GRACE).unwrap_or(reading.received);
                 let (agent, late) = (None, true);
-                let landed = Landed { value, rev, from, until, agent, late };
+                let landed = Landed { value, over: None, rev, from, until, agent, late };
                 self.keep_landed(id, field, landed);
             } else {
                 self.never_sent(id, field, intent, reading);
@@ -230,7 +230,8 @@ impl Draft<'_> {
                 None => (0, seen.before.map_or(received, |before| before.sent)),
             };
             let (late, agent) = (uncertain, seen.agent.clone());
-            let landed = Landed { value: value.clone(), rev, from, until, agent, late };
+            let over = shown(seen.before);
+            let landed = Landed { value: value.clone(), over, rev, from, until, agent, late };
             // Calls of one link go one at a time, so no two end at the same instant.
             let again = |it: &Landed| it.until == landed.until;
             if held.landed.iter().any(again) {
@@ -261,7 +262,7 @@ impl Draft<'_> {
             lags: false,
         };
         let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);
-        let written = Authorship { lo, hi, at, raced: true, announced };
+        let written = Authorship { lo, hi, at, raced: true, unsure: false, announced };
         self.judge(&sight, field, &value, &written);
     }
 

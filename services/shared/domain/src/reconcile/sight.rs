@@ -80,7 +80,7 @@ impl Draft<'_> {
         let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
         let raced = overwrites(seen, lo);
         let at = sight.stamp.likely(clock);
-        let exact = Authorship { lo, hi, at, raced: false, announced: true };
+        let exact = Authorship { lo, hi, at, raced: false, unsure: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
         let doubted = seen.held.clone();
         if settles {
@@ -97,7 +97,18 @@ impl Draft<'_> {
                 if due {
                     self.reconsider(sight, field, value, &exact);
                 }
-                self.agree(sight.link, field, value, Some(lo));
+                // What settles a doubt by having been there all along is news to whoever followed
+                // the doubt, and an announced edit is judged also where it changes nothing.
+                let doubt = doubted.filter(|held| settles && held.judged);
+                let doubt = doubt.map(|held| held.seen.stamp.earliest(clock));
+                if due {
+                    self.judge(sight, field, value, &exact);
+                } else if let Some(lo) = doubt {
+                    let written = Authorship { lo: lo.min(hi), announced: false, ..exact };
+                    self.judge(sight, field, value, &written);
+                } else {
+                    self.agree(sight.link, field, value, Some(lo));
+                }
             }
             // Rule 10: what a write of ours went over is judged although it is past; what somebody
             // else went over is past.
@@ -118,7 +129,8 @@ impl Draft<'_> {
                     self.judge(sight, field, value, &exact);
                 } else {
                     let lo = since.unwrap_or(Timestamp::UNIX_EPOCH).min(hi);
-                    let written = Authorship { lo, hi, at, raced: false, announced: false };
+                    let written =
+                        Authorship { lo, hi, at, raced: false, unsure: false, announced: false };
                     self.judge(sight, field, value, &written);
                 }
             }
@@ -148,7 +160,7 @@ impl Draft<'_> {
             seen.held = Some(Held { seen: now, asked: 0, judged, not_before });
         }
         if let Some((exact, raced)) = due {
-            self.judge(sight, field, &value, &Authorship { raced, ..exact });
+            self.judge(sight, field, &value, &Authorship { raced, unsure: true, ..exact });
         }
     }
 

@@ -210,7 +210,7 @@ impl Far {
         let changed = people_change.filter(|field| self.changed(&before, *field));
         let over = changed.filter_map(|field| Some((field, before.get(&field)?.clone()))).collect();
         if before.get(&label()) != self.cells.get(&label()) {
-            self.tell("custom_field_values.updated", None, by, now);
+            self.tell("custom_field_values.updated", Some(label()), by, now);
         }
         for (event_type, field) in told {
             self.tell(event_type, Some(field), by, now);

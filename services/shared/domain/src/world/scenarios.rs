@@ -484,7 +484,8 @@ impl World {
         let Some(state) = &self.state else { return vec!["there is no incident".to_owned()] };
         let config = self.configs.values().next().unwrap();
         let mut differences = Vec::new();
-        for (field, theirs) in &self.record {
+        let frozen = |field| state.conflicts.iter().any(|open| open.field == field);
+        for (field, theirs) in self.record.iter().filter(|(field, _)| !frozen(**field)) {
             let (lens, ours) = (&config.fields[field].lens, state.incident.value(*field));
             if !lens.agree(ours, &Foreign::plain(theirs.clone())) {
                 differences.push(format!("{field}: {:?} / {theirs}", state.incident.value(*field)));
@@ -653,8 +654,7 @@ fn an_edit_that_was_overtaken_changes_nothing() {
     world.settle();
     let place = (world.sequence, world.now);
     world.ours(Field::Title, TITLES[1]);
-    (world.sequence, world.now) = place;
-    world.now -= 10;
+    (world.sequence, world.now) = (place.0 - 1, place.1 - 10);
     let step = world.step(Change::Update {
         fields: BTreeMap::from([(Field::Title, Some(TITLES[2].to_owned()))]),
         revision: None,
