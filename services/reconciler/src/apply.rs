@@ -129,7 +129,7 @@ impl Applier {
         let items: Vec<&Item> = work.iter().map(|one| &one.item).collect();
         let mut patience = Patience::Wait;
         loop {
-            match transact::apply(&self.store, &items, patience).await {
+            match transact::apply_patiently(&self.store, &items, patience).await {
                 Ok(written) => {
                     self.settle(work, &written).await;
                     return Ok(());

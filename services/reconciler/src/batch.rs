@@ -21,14 +21,19 @@ use tandem_domain::{
 
 use crate::{index::Index, measure};
 
-/// An event of the batch.
+/// An event of a batch.
 #[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) event: Event,
-    pub(crate) sequence: u64,
-    pub(crate) at: jiff::Timestamp,
-    pub(crate) traceparent: Option<String>,
-    pub(crate) reply_to: Option<String>,
+pub struct Item {
+    /// What happened.
+    pub event: Event,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// When the stream had it.
+    pub at: jiff::Timestamp,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+    /// Where its author waits for an answer.
+    pub reply_to: Option<String>,
 }
 
 /// What the database knew when the batch began.

@@ -16,4 +16,4 @@ pub mod relay;
 pub mod seal;
 pub mod settings;
 pub mod sweep;
-mod transact;
+pub mod transact;

@@ -125,7 +125,9 @@ async fn states(
     if ids.is_empty() {
         return Ok(states);
     }
+    let mut joined = Vec::new();
     for stored in links::of_incidents(conn, &ids).await? {
+        joined.push(stored.link.id);
         if let Some(state) = states.get_mut(&stored.link.incident) {
             state.links.push(stored.link);
         }
@@ -133,7 +135,7 @@ async fn states(
     let mentioned: Vec<NoteId> = about.iter().filter_map(|about| about.note).collect();
     let foreign: Vec<String> =
         about.iter().filter_map(|about| about.foreign.map(str::to_owned)).collect();
-    for (incident, track) in notes::tracks(conn, &ids, &mentioned, &foreign).await? {
+    for (incident, track) in notes::tracks(conn, &joined, &mentioned, &foreign).await? {
         if let Some(state) = states.get_mut(&incident) {
             state.notes.push(track);
         }

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     let url = settings.database_url()?;
     let (url, name) = (url.expose_secret(), "tandem-reconciler");
-    let store = Store::connect_impatiently(url, name, settings.connections, LOCK_TIMEOUT)?;
+    let store = Store::connect_for_batches(url, name, settings.connections, LOCK_TIMEOUT)?;
     let bus = Bus::connect(&settings.common.nats_url, "tandem-reconciler").await?;
     stop.spawn_dropped("topology", bus.clone().keep_topology());
 

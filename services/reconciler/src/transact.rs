@@ -11,14 +11,20 @@ use tandem_runtime::{clock, process::chain};
 use tandem_store::{Store, StoreError, clocks, inbox};
 use tracing::Instrument;
 
+pub use crate::batch::Item;
 use crate::{
-    batch::{self, Item, Written},
+    batch::{self, Written},
     commit,
     load::{self, Patience},
 };
 
-/// Applies events, or leaves everything as it was.
-pub(crate) async fn apply(
+/// Applies events, or leaves everything as it was; gives how many had never been taken in before.
+pub async fn apply(store: &Store, items: &[&Item]) -> Result<usize, StoreError> {
+    apply_patiently(store, items, Patience::Wait).await.map(|written| written.effects.len())
+}
+
+/// The same, with a choice of what to do about what somebody else has in hand.
+pub(crate) async fn apply_patiently(
     store: &Store,
     items: &[&Item],
     patience: Patience,

@@ -25,17 +25,18 @@ impl Store {
         Ok(Self::with(options(url, name)?, connections))
     }
 
-    /// The same, with connections that wait only so long for a lock that somebody else holds:
-    /// [`StoreError::is_held`] then says so.
-    pub fn connect_impatiently(
+    /// The same for whoever works on batches by key: connections wait only so long for a lock that
+    /// somebody else holds ([`StoreError::is_held`] then says so), and go by the index even while
+    /// Postgres thinks that a table is small, which it does until it has counted a new one.
+    pub fn connect_for_batches(
         url: &str,
         name: &str,
         connections: u32,
         lock_timeout: Duration,
     ) -> Result<Self, StoreError> {
-        let options = options(url, name)?;
         let timeout = lock_timeout.as_millis().to_string();
-        Ok(Self::with(options.options([("lock_timeout", timeout)]), connections))
+        let settings = [("lock_timeout", &*timeout), ("enable_seqscan", "off")];
+        Ok(Self::with(options(url, name)?.options(settings), connections))
     }
 
     fn with(options: PgConnectOptions, connections: u32) -> Self {

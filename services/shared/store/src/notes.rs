@@ -18,33 +18,34 @@ use crate::{
     rows::{Place, batch},
 };
 
-/// Where those notes of the given incidents are whose way is not done yet, and those that are
-/// mentioned by their id here or over there.
+/// Where those notes of the given links are whose way is not done yet, and those that are mentioned
+/// by their id here or over there.
 pub async fn tracks(
     conn: &mut PgConnection,
-    incidents: &[IncidentId],
+    links: &[LinkId],
     mentioned: &[NoteId],
     foreign: &[String],
 ) -> Result<Vec<(IncidentId, NoteTrack)>, StoreError> {
-    let incidents: Vec<Uuid> = incidents.iter().map(|id| id.uuid()).collect();
+    let links: Vec<Uuid> = links.iter().map(|id| id.uuid()).collect();
     let mentioned: Vec<Uuid> = mentioned.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
         r#"
+        with found as (
+            select note, link from note_links where link = any($1) and foreign_id is null
+            union
+            select note, link from note_links where link = any($1) and foreign_id = any($3)
+            union
+            select note, link from note_links where note = any($2) and link = any($1)
+        )
         select
             notes.id, notes.incident, notes.text, notes.author,
             note_links.link, note_links.foreign_id, note_links.issued
-        from notes
-        join note_links on note_links.note = notes.id
-        where
-            notes.incident = any($1)
-            and (
-                note_links.foreign_id is null
-                or note_links.foreign_id = any($3)
-                or note_links.note = any($2)
-            )
+        from found
+        join note_links on note_links.note = found.note and note_links.link = found.link
+        join notes on notes.id = found.note
         order by notes.id
         "#,
-        &incidents,
+        &links,
         &mentioned,
         foreign
     )

@@ -120,7 +120,7 @@ async fn two_notes_that_have_each_others_id_swap(_: PgPoolOptions, database: PgC
     let (first, second) = (track(1, Some("P2")), track(2, Some("P1")));
     notes::write_tracks(&mut conn, &[&first, &second]).await.unwrap();
     let known = ["P1".to_owned()];
-    let tracks = notes::tracks(&mut conn, &[link.incident], &[], &known).await.unwrap();
+    let tracks = notes::tracks(&mut conn, &[link.id], &[], &known).await.unwrap();
     assert_eq!(tracks, [(link.incident, second)], "only what is mentioned or on its way");
 }
 
