@@ -9,6 +9,7 @@
 //!
 //! The same plan always plays the same way. A seed that goes wrong is shrunk by taking steps out.
 
+mod call;
 mod chance;
 mod egress;
 mod far;
@@ -39,7 +40,8 @@ use std::{
 use jiff::Timestamp;
 
 use self::{
-    egress::{Egress, Request},
+    call::Request,
+    egress::Egress,
     far::{Author, Far, Patch},
     near::Near,
     people::{Deeds, Mark},
