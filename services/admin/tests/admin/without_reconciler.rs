@@ -41,6 +41,8 @@ pub(crate) fn stored(number: u128) -> Incident {
         at,
         by: Actor::unnamed(Side::Platform),
         edited: None,
+        place: None,
+        span: None,
         via: None,
     };
     Incident {

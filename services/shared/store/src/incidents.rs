@@ -28,6 +28,10 @@ struct Authorship {
     #[serde(default)]
     edited: Option<Timestamp>,
     #[serde(default)]
+    place: Option<u64>,
+    #[serde(default)]
+    span: Option<(Timestamp, Timestamp)>,
+    #[serde(default)]
     via: Option<LinkId>,
 }
 
@@ -66,9 +70,10 @@ impl Row {
         ]);
         let labels: BTreeMap<LabelName, String> = place.json("labels", self.labels)?;
         values.extend(labels.into_iter().map(|(name, value)| (Field::Label(name), Some(value))));
-        let owned = |(field, Authorship { rev, at, by, edited, via }): (Field, Authorship)| {
+        let owned = |(field, set): (Field, Authorship)| {
             let value = values.remove(&field).flatten();
-            (field, Owned { value, rev, at, by, edited, via })
+            let Authorship { rev, at, by, edited, place, span, via } = set;
+            (field, Owned { value, rev, at, by, edited, place, span, via })
         };
         Ok(Incident {
             id: IncidentId::from_uuid(self.id),
@@ -254,7 +259,7 @@ impl<'a> From<&'a Incident> for Written<'a> {
         let authorship = incident.fields.iter().map(|(field, owned)| {
             let by = serde_json::json!({
                 "rev": owned.rev, "at": owned.at, "by": owned.by, "edited": owned.edited,
-                "via": owned.via,
+                "place": owned.place, "span": owned.span, "via": owned.via,
             });
             (*field, by)
         });

@@ -48,6 +48,8 @@ pub(crate) fn incident(number: u128) -> Incident {
         at: at(0),
         by: Actor::unnamed(Side::Platform),
         edited: None,
+        place: None,
+        span: None,
         via: None,
     };
     let fields = [(Field::Title, "t"), (Field::Severity, "SEV-3"), (Field::Status, "open")];
