@@ -12,6 +12,7 @@ mod conflicts;
 mod crash;
 mod dead_letters;
 mod door;
+mod egress;
 mod events;
 mod outage;
 mod story;
