@@ -167,9 +167,10 @@ impl Tally {
         )?;
         for (kind, (count, named)) in found {
             let mark = if kind.is_counted_only() { " " } else { "!" };
-            let rate = 100.0 * *count as f64 / (*worlds).max(1) as f64;
+            let thousandths = 100_000 * count / (*worlds).max(1);
+            let (whole, part) = (thousandths / 1000, thousandths % 1000);
             let name = format!("{kind:?}");
-            writeln!(out, "{mark} {name:<12} {count:>6} worlds, {rate:.3} %")?;
+            writeln!(out, "{mark} {name:<12} {count:>6} worlds, {whole}.{part:03} %")?;
             let mut named: Vec<_> = named.iter().collect();
             named.sort();
             for (seed, what) in named.into_iter().take(NAMED) {

@@ -54,7 +54,7 @@ impl Draft<'_> {
                 let fields = fields.map(|(field, known)| (field, seen(known))).collect();
                 let (number, url) = (link.number, link.url.take());
                 let fresh = Link::new(link.id, link.incident, integration);
-                *link = Link { version, confirmed, number, url, fields, ..fresh };
+                *link = Link { number, url, version, confirmed, fields, ..fresh };
                 link.id
             }
             Some(link) if attached => {

@@ -17,10 +17,10 @@ use crate::{
     decision::Rule,
     field::{Field, Value},
     id::LinkId,
-    incident::{Actor, Owned, Side},
+    incident::{Owned, Side},
     integration::{FieldRule, Integration, Strategy},
-    lens::{Foreign, is_part, parts},
-    link::{Base, Echo, Intent, Landed, Link, LinkField, Stamp, Turn},
+    lens::Foreign,
+    link::{Base, LinkField, Turn},
 };
 
 /// When an external value was written, on our clock, as far as is known.
@@ -100,7 +100,7 @@ impl Draft<'_> {
             (Outcome::Theirs(rule), Some(taken)) => {
                 let before = self.incident.fields.get(&field).cloned();
                 let rev = self.set(ruling(taken, rule, value));
-                self.rebase(sight.link, field, Base { value: value.value.clone(), rev });
+                self.rebase_to(sight.link, field, value, rev, written);
                 let guessed = rule == Rule::OwnerWins && !written.announced;
                 let kept = before.filter(|_| guessed).map(|before| Box::new((before, rev)));
                 if let Some(seen) = self.seen_mut(sight.link, field) {
@@ -115,6 +115,24 @@ impl Draft<'_> {
                 self.keep(ruling(None, rule, value));
                 self.dispute(sight.link, field, reason, candidate(taken));
             }
+        }
+    }
+
+    /// Base after their edit was taken: that edit, unless a write of ours has gone over it.
+    fn rebase_to(
+        &mut self,
+        link: LinkId,
+        field: Field,
+        value: &Foreign,
+        rev: u64,
+        written: &Authorship,
+    ) {
+        if !written.raced {
+            return self.rebase(link, field, Base { value: value.value.clone(), rev });
+        }
+        let theirs = self.verdict_on(link, field).and_then(|it| it.seen?.theirs.clone());
+        if let Some(theirs) = theirs {
+            self.agree(link, field, &theirs.value, None);
         }
     }
 
@@ -151,36 +169,6 @@ impl Draft<'_> {
         if let Some(owned) = self.incident.fields.get_mut(&field) {
             owned.via = before.via;
         }
-    }
-
-    /// Whether a value agrees with ours, is of our making, or is what both last agreed on.
-    fn is_no_edit(
-        &mut self,
-        sight: &Sight<'_>,
-        field: Field,
-        value: &Foreign,
-        written: &Authorship,
-    ) -> bool {
-        let config = self.link(sight.link).and_then(|link| self.config(link.integration));
-        let Some(clock) = config.map(|config| config.clock) else { return true };
-        // What a write of ours went over says nothing about what is there now.
-        let agrees = if written.raced {
-            self.agrees(sight.link, field, value)
-        } else {
-            self.agree(sight.link, field, value, Some(sight.stamp.earliest(clock)))
-        };
-        if agrees {
-            return true;
-        }
-        self.begin_base(sight.link, field, value);
-        if self.is_ours(sight, field, value, written) {
-            return true;
-        }
-        // What a record begins with is nobody's edit; what goes back to it later is.
-        let seen = self.verdict_on(sight.link, field).and_then(|verdict| verdict.seen);
-        let first = seen.filter(|seen| seen.previous.is_none() && !written.announced);
-        let base = first.and_then(|seen| seen.base.as_ref());
-        !written.raced && base.is_some_and(|base| base.value == value.value)
     }
 
     /// Who wins a value that nobody knows yet.
@@ -276,115 +264,6 @@ impl Draft<'_> {
         })
     }
 
-    /// Whether an external value is what ours comes to over there; if so, that is the new base.
-    /// Rule 20: an observation that began before an edit of the platform proves nothing about it.
-    pub(super) fn agree(
-        &mut self,
-        link: LinkId,
-        field: Field,
-        value: &Foreign,
-        began: Option<Timestamp>,
-    ) -> bool {
-        let agree = self.agrees(link, field, value);
-        let Some(verdict) = self.verdict_on(link, field) else { return false };
-        let ours = self.incident.fields.get(&field);
-        if agree {
-            let base = verdict.seen.and_then(|seen| seen.base.as_ref()).map_or(0, |base| base.rev);
-            let edited = ours.and_then(|ours| ours.edited);
-            let before = edited.is_some_and(|edited| began.is_some_and(|began| began < edited));
-            let rev = ours.map_or(0, |ours| if before { base.min(ours.rev) } else { ours.rev });
-            self.rebase(link, field, Base { value: value.value.clone(), rev });
-        }
-        agree
-    }
-
-    fn agrees(&self, link: LinkId, field: Field, value: &Foreign) -> bool {
-        let rule = self.verdict_on(link, field).map(|verdict| verdict.rule);
-        rule.is_some_and(|rule| rule.lens.agree(self.incident.value(field), value))
-    }
-
-    pub(super) fn rebase(&mut self, link: LinkId, field: Field, base: Base) {
-        if let Some(link) = self.link_mut(link) {
-            link.fields.entry(field).or_default().base = Some(base);
-        }
-    }
-
-    /// A record of our making: what it begins with by itself is older than anything we want,
-    /// everything else is what the creation wrote.
-    fn begin_base(&mut self, link: LinkId, field: Field, value: &Foreign) {
-        let Some(verdict) = self.verdict_on(link, field) else { return };
-        let initial = verdict.rule.initial.is_some() && verdict.rule.initial == value.value;
-        let first = |seen: &&LinkField| seen.base.is_none() && seen.previous.is_none();
-        let Some(seen) = verdict.seen.filter(first) else { return };
-        let Some(intent) = seen.open.first() else {
-            // Nobody asked for what it begins with.
-            if seen.begins {
-                self.rebase(link, field, Base { value: value.value.clone(), rev: 0 });
-            }
-            return;
-        };
-        let (value, rev) = if initial { (&value.value, 0) } else { (&intent.value, intent.rev) };
-        let base = Base { value: value.clone(), rev };
-        self.rebase(link, field, base);
-    }
-
-    /// Rule 14: whether a value is there because we wrote it, or because of another write of ours.
-    fn is_ours(
-        &mut self,
-        sight: &Sight<'_>,
-        field: Field,
-        value: &Foreign,
-        written: &Authorship,
-    ) -> bool {
-        let Some(config) = self.link(sight.link).and_then(|it| self.config(it.integration)) else {
-            return false;
-        };
-        let (lo, hi) = (sight.stamp.earliest(config.clock), sight.stamp.latest(config.clock));
-        let told = matches!(sight.stamp, Stamp::Told { .. });
-        let Some(link) = self.link_mut(sight.link) else { return false };
-        if sight.edited == Some(field) && is_stranger(link, &sight.actor) {
-            return false;
-        }
-        let of_call = |intent: &Intent| {
-            let carried = |version: u64| (intent.since..=intent.version).contains(&version);
-            match (told, sight.attempted) {
-                (true, _) => hi >= intent.opened,
-                (false, true) => intent.attempted || carried(sight.answers),
-                (false, false) => intent.attempted || sight.previous.iter().any(|it| carried(*it)),
-            }
-        };
-        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call, sight);
-        let seen = link.fields.entry(field).or_default();
-        let mut open = seen.open.iter_mut().filter(|intent| is_part(&value.value, &intent.value));
-        let open = open.find(|intent| of_call(intent) || (!told && sight.attempted));
-        if let Some(intent) = open {
-            let announced = written.announced;
-            let echo = Echo {
-                by: sight.actor.clone(),
-                lo: written.lo,
-                hi: written.hi,
-                at: written.at,
-                announced,
-            };
-            intent.echo = Some(echo);
-            seen.base = Some(Base { value: intent.value.clone(), rev: intent.rev });
-            return true;
-        }
-        // A read shows our last write until somebody has gone over it.
-        let last = seen.landed.last().map(|last| last.until);
-        let mut landed = seen.landed.iter().rev().filter(|it| it.value == value.value);
-        let landed = landed.find(|it| {
-            let stands = Some(it.until) == last && it.until >= written.lo;
-            let window = (told || it.late) && hi >= it.from && lo <= it.until;
-            window || (!told && stands)
-        });
-        if let Some(landed) = landed {
-            seen.base = Some(Base { value: landed.value.clone(), rev: landed.rev });
-            return true;
-        }
-        disturbed
-    }
-
     /// Keeps a change over there in mind, for what goes back and forth.
     pub(super) fn turn(&mut self, link: LinkId, field: Field, value: &Value, ours: bool) {
         let at = self.input.at;
@@ -428,56 +307,4 @@ fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship
     // What was agreed may have been seen after this, and then proves nothing about it.
     let unproven = written.unsure && ours.via.is_none() && ours.at > written.lo;
     verdict.config.writes(field) && (since || unproven)
-}
-
-/// How far a change over there and the answer to a write of ours may be apart for one to be the
-/// side effect of the other.
-const EFFECT_MAX: SignedDuration = SignedDuration::from_secs(1);
-
-/// Whether somebody is named as the author who is none of those our calls appear under.
-fn is_stranger(link: &Link, actor: &Actor) -> bool {
-    let mut agents = link.fields.values().flat_map(|seen| &seen.landed);
-    let known = || agents.clone().filter_map(|landed| landed.agent.as_ref());
-    let Some(id) = &actor.id else { return false };
-    known().next().is_some() && !agents.any(|landed| landed.agent.as_ref() == Some(id))
-}
-
-/// Rule 26: whether a value is there because a write of ours to another field put it there.
-fn disturbed(
-    fields: &BTreeMap<Field, LinkField>,
-    config: &Integration,
-    field: Field,
-    value: &Foreign,
-    (lo, hi): (Timestamp, Timestamp),
-    of_call: impl Fn(&Intent) -> bool,
-    sight: &Sight<'_>,
-) -> bool {
-    let seen = fields.get(&field);
-    let base = seen.and_then(|seen| seen.base.as_ref()?.value.as_deref());
-    let previous = seen.and_then(|seen| seen.previous.as_ref()?.value.as_deref());
-    let causes = config.fields.iter().flat_map(|(other, rule)| {
-        let exact = rule.disturbs.iter().filter(|it| {
-            it.field == field
-                && [base, previous].contains(&Some(&*it.from))
-                && Some(&*it.to) == value.value.as_deref()
-        });
-        exact.map(|it| (*other, it.by.as_str()))
-    });
-    causes.into_iter().any(|(cause, by)| {
-        let Some(other) = fields.get(&cause) else { return false };
-        let does = |value: &Value| value.as_deref().is_some_and(|value| parts(value).0 == by);
-        // What shows the effect shows the cause, where it shows that field at all.
-        let shown = sight.snapshot.fields.get(&config.external_name(cause));
-        if shown.is_some_and(|shown| !does(&shown.value)) {
-            return false;
-        }
-        let changed = |it: &&Landed| {
-            does(&it.value) && !it.over.as_ref().is_some_and(|over| does(&over.value))
-        };
-        let landed = other.landed.iter().filter(changed).any(|landed| {
-            let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
-            hi >= landed.from && lo <= until
-        });
-        landed || other.open.iter().any(|intent| does(&intent.value) && of_call(intent))
-    })
 }

@@ -8,6 +8,7 @@
 mod command;
 mod dispute;
 mod draft;
+mod echo;
 mod edit;
 mod judge;
 mod level;

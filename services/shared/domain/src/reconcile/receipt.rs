@@ -230,7 +230,8 @@ impl Draft<'_> {
                 None => (0, seen.before.map_or(received, |before| before.sent)),
             };
             let (late, agent) = (uncertain, seen.agent.clone());
-            let over = shown(seen.before);
+            // A retry finds what an attempt of unknown outcome put there.
+            let over = shown(seen.before).filter(|_| !uncertain);
             let landed = Landed { value: value.clone(), over, rev, from, until, agent, late };
             // Calls of one link go one at a time, so no two end at the same instant.
             let again = |it: &Landed| it.until == landed.until;

@@ -93,22 +93,9 @@ impl Draft<'_> {
                 {
                     *theirs = now;
                 }
-                // It was judged when it was first seen; now its time may be known better.
-                if due {
-                    self.reconsider(sight, field, value, &exact);
-                }
-                // What settles a doubt by having been there all along is news to whoever followed
-                // the doubt, and an announced edit is judged also where it changes nothing.
-                let doubt = doubted.filter(|held| settles && held.judged);
-                let doubt = doubt.map(|held| held.seen.stamp.earliest(clock));
-                if due {
-                    self.judge(sight, field, value, &exact);
-                } else if let Some(lo) = doubt {
-                    let written = Authorship { lo: lo.min(hi), announced: false, ..exact };
-                    self.judge(sight, field, value, &written);
-                } else {
-                    self.agree(sight.link, field, value, Some(lo));
-                }
+                let doubted = doubted.filter(|held| settles && held.judged);
+                let doubt = doubted.map(|held| held.seen.stamp.earliest(clock));
+                self.see_again(sight, field, value, (&exact, due), doubt);
             }
             // Rule 10: what a write of ours went over is judged although it is past; what somebody
             // else went over is past.
@@ -134,6 +121,28 @@ impl Draft<'_> {
                     self.judge(sight, field, value, &written);
                 }
             }
+        }
+    }
+
+    /// What was seen before was judged then; now its time may be known better. An announced edit is
+    /// judged also where it changes nothing, and what settles a doubt by having been there all
+    /// along is news to whoever followed the doubt.
+    fn see_again(
+        &mut self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+        (exact, due): (&Authorship, bool),
+        doubt: Option<Timestamp>,
+    ) {
+        if due {
+            self.reconsider(sight, field, value, exact);
+            self.judge(sight, field, value, exact);
+        } else if let Some(lo) = doubt {
+            let written = Authorship { lo: lo.min(exact.hi), announced: false, ..*exact };
+            self.judge(sight, field, value, &written);
+        } else {
+            self.agree(sight.link, field, value, Some(exact.lo));
         }
     }
 

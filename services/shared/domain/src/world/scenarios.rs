@@ -300,23 +300,6 @@ impl World {
         let input = Input { event, sequence: self.sequence, at: at(self.now), elsewhere: false };
         let step = reconcile(self.state.clone(), input, &self.configs);
         self.state.clone_from(&step.state);
-        if std::env::var("WTRACE").is_ok() {
-            eprintln!("--- {} {:?}", self.now, event);
-            for d in &step.decisions {
-                eprintln!(
-                    "   DEC {} {:?}->{:?} ext {:?} {:?}",
-                    d.field, d.before, d.after, d.external, d.rule
-                );
-            }
-            for d in &step.desired {
-                eprintln!("   DES v{} {:?}", d.version, d.want);
-            }
-            if let Some(s) = &step.state {
-                for (f, x) in &s.links[0].fields {
-                    eprintln!("   {f}: {x:?}");
-                }
-            }
-        }
         for desired in &step.desired {
             self.published += 1;
             self.queue = Some(desired.clone());
