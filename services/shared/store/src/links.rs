@@ -164,15 +164,27 @@ pub async fn find(
     let links: Vec<Uuid> = links.iter().map(|link| link.uuid()).collect();
     let rows = sqlx::query!(
         r#"
-        select id, incident, integration, record, detached
-        from links
-        where
-            (integration, record) in (
-                select integration, record
-                from unnest($1::uuid[], $2::text[]) as wanted (integration, record)
-            )
-            or id = any($3)
-        order by detached
+        with wanted as (
+            select * from unnest($1::uuid[], $2::text[]) as wanted (integration, record)
+        ),
+        found as (
+            select id, incident, links.integration, links.record, detached
+            from wanted
+            join links using (integration, record)
+            where not links.detached
+            union all
+            select id, incident, links.integration, links.record, detached
+            from wanted
+            join links using (integration, record)
+            where links.detached
+            union all
+            select id, incident, integration, record, detached from links where id = any($3)
+        )
+        select distinct
+            id as "id!", incident as "incident!", integration as "integration!", record,
+            detached as "detached!"
+        from found
+        order by 5
         "#,
         &integrations,
         &names,
