@@ -66,29 +66,13 @@ pub(crate) fn integration(
         enforced: false,
         external: None,
     };
-    let severity = Lens::Table {
-        rows: rows(&[
-            ("SEV-1", "high", false),
-            ("SEV-2", "high", true),
-            ("SEV-3", "low", true),
-            ("SEV-4", "low", false),
-        ]),
-    };
-    let status = Lens::Table {
-        rows: rows(&[
-            ("open", "triggered", true),
-            ("mitigated", "acknowledged", true),
-            ("resolved", "resolved", true),
-            ("closed", "resolved", false),
-        ]),
-    };
     let disturbance = Disturbance {
         by: "high".to_owned(),
         field: Field::Status,
         from: "acknowledged".to_owned(),
         to: "triggered".to_owned(),
     };
-    let severity = FieldRule { disturbs: vec![disturbance], ..rule(severity, both) };
+    let severity = FieldRule { disturbs: vec![disturbance], ..rule(severity(), both) };
     let initial = Some("triggered".to_owned());
     Integration {
         id: Mint::new(Timestamp::UNIX_EPOCH, name.as_bytes()).id(),
@@ -107,7 +91,7 @@ pub(crate) fn integration(
             (Field::Title, rule(Lens::Same, both)),
             (Field::Description, rule(Lens::Once, Direction::Outbound)),
             (Field::Severity, severity),
-            (Field::Status, FieldRule { initial, ..rule(status, both) }),
+            (Field::Status, FieldRule { initial, ..rule(status(), both) }),
             (Field::AssignedTo, rule(Lens::Reference { rows: Vec::new() }, Direction::Inbound)),
         ]),
         services: vec![ServiceMapping {
@@ -119,6 +103,28 @@ pub(crate) fn integration(
         sync_escalations: false,
         clock: Offset::default(),
         version: 1,
+    }
+}
+
+fn severity() -> Lens {
+    Lens::Table {
+        rows: rows(&[
+            ("SEV-1", "high", false),
+            ("SEV-2", "high", true),
+            ("SEV-3", "low", true),
+            ("SEV-4", "low", false),
+        ]),
+    }
+}
+
+fn status() -> Lens {
+    Lens::Table {
+        rows: rows(&[
+            ("open", "triggered", true),
+            ("mitigated", "acknowledged", true),
+            ("resolved", "resolved", true),
+            ("closed", "resolved", false),
+        ]),
     }
 }
 
