@@ -160,6 +160,11 @@ async fn write(
     let is_label = |field: &&Field| matches!(field, Field::Label(_));
     let labels = changes.keys().filter(is_label).count();
     let mut after = None;
+    let reopened = match rest::reopening(held, changes) {
+        Some(reopening) => Some(caller.call(reopening, record::incident).await?.value),
+        None => None,
+    };
+    let held = reopened.as_ref().unwrap_or(held);
     if changes.len() > labels {
         after = Some(reading(caller.call(rest::change(held, changes), record::incident).await?));
     }

@@ -310,6 +310,7 @@ pub(crate) fn creation(n: u128, version: u64, status: &str) -> Desired {
         (Field::Status, status, &[]),
     ];
     let create = Create {
+        title: "Payments fail".to_owned(),
         key: record_key(link(n)),
         service: "P123ABC".to_owned(),
         description: Some("Since 9:14, in eu-west".to_owned()),

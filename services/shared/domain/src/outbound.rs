@@ -28,6 +28,9 @@ pub struct Create {
     pub key: String,
     /// The external service it belongs to.
     pub service: String,
+    /// The title, which a record cannot be without even where the field is not to be written.
+    #[serde(default)]
+    pub title: String,
     /// The longer text, which some systems take at creation only.
     pub description: Option<String>,
 }

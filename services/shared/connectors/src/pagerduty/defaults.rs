@@ -40,8 +40,17 @@ pub fn fields() -> BTreeMap<Field, FieldRule> {
         disturbs: vec![unacknowledges],
         ..rule(severity(), Direction::Bidirectional, Side::Platform)
     };
+    // An incident that is acknowledged after it was resolved is triggered in between, so that it has
+    // somebody to be acknowledged by other than the caller.
+    let reopens = Disturbance {
+        by: "acknowledged".to_owned(),
+        field: Field::Status,
+        from: "resolved".to_owned(),
+        to: INITIAL_STATUS.to_owned(),
+    };
     let status = FieldRule {
         initial: Some(INITIAL_STATUS.to_owned()),
+        disturbs: vec![reopens],
         ..rule(status(), Direction::Bidirectional, Side::Platform)
     };
     BTreeMap::from([

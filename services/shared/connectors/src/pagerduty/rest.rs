@@ -15,7 +15,7 @@ use tandem_domain::{
     outbound::{Create, Want},
 };
 
-use super::{custom_fields::CustomField, priority::Priorities};
+use super::{custom_fields::CustomField, defaults::INITIAL_STATUS, priority::Priorities};
 
 /// The media type every call asks for; without it, PagerDuty may answer in an older form.
 pub const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
@@ -125,6 +125,7 @@ pub fn find(key: &str) -> Request {
 pub fn create(create: &Create, want: &BTreeMap<Field, Want>, priorities: &Priorities) -> Request {
     let mut incident = Map::new();
     incident.insert("type".to_owned(), json!("incident"));
+    incident.insert("title".to_owned(), json!(create.title));
     for field in AT_CREATION {
         if let Some(want) = want.get(&field) {
             incident.extend(member(field, &want.value));
@@ -148,6 +149,18 @@ pub fn create(create: &Create, want: &BTreeMap<Field, Want>, priorities: &Priori
 
 /// The wanted fields that [`create`] writes. Status is not among them: a record begins triggered.
 pub const AT_CREATION: [Field; 2] = [Field::Title, Field::Severity];
+
+/// The step that has to come before [`change`] where a resolved record is to be acknowledged.
+///
+/// It has nobody assigned any more, and acknowledged at once it would be the caller's. Triggered
+/// first, it is its service's again.
+pub fn reopening(held: &Snapshot, changes: &BTreeMap<Field, Value>) -> Option<Request> {
+    let now = held.fields.get(&Field::Status).and_then(|held| held.value.as_deref());
+    let then = changes.get(&Field::Status).and_then(Value::as_deref);
+    let step = (now, then) == (Some("resolved"), Some("acknowledged"));
+    let triggered = || BTreeMap::from([(Field::Status, Some(INITIAL_STATUS.to_owned()))]);
+    step.then(|| change(held, &triggered()))
+}
 
 /// Changes fields of a record that holds `held` just now, all in one call.
 pub fn change(held: &Snapshot, changes: &BTreeMap<Field, Value>) -> Request {
@@ -344,6 +357,7 @@ mod tests {
         let how = Create {
             key: "tandem-lnk_1".to_owned(),
             service: "P123ABC".to_owned(),
+            title: "Payments fail".to_owned(),
             description: Some("since 9:14".to_owned()),
         };
         let wanted = BTreeMap::from([
@@ -363,7 +377,12 @@ mod tests {
 
     #[test]
     fn a_creation_names_the_priority_that_is_wanted() {
-        let how = Create { key: "k".to_owned(), service: "P123ABC".to_owned(), description: None };
+        let how = Create {
+            key: "k".to_owned(),
+            service: "P123ABC".to_owned(),
+            title: "Payments fail".to_owned(),
+            description: None,
+        };
         let wanted = BTreeMap::from([(Field::Severity, want("high+P1"))]);
         let all = json!({ "priorities": [{ "id": "PPRI001", "name": "P1" }] });
         let known = priority::priorities(&all).unwrap();

@@ -199,7 +199,7 @@ fn disturbed(
         let does = |value: &Value| value.as_deref().is_some_and(|value| parts(value).0 == by);
         // What shows the effect shows the cause, where it shows that field at all.
         let shown = sight.snapshot.fields.get(&config.external_name(cause));
-        if shown.is_some_and(|shown| !does(&shown.value)) {
+        if cause != field && shown.is_some_and(|shown| !does(&shown.value)) {
             return false;
         }
         let changed = |it: &&Landed| {

@@ -168,6 +168,7 @@ impl Leveller<'_> {
                     return Some(Create {
                         key: record_key(link.id),
                         service: service.to_owned(),
+                        title: self.incident.value(Field::Title).unwrap_or_default().to_owned(),
                         description: self.incident.value(Field::Description).map(str::to_owned),
                     });
                 }

@@ -58,8 +58,9 @@ pub async fn settle(
     Ok(())
 }
 
-/// Finds open letters that have become pointless, one of them or all, and says which: a desired
-/// state after which a newer one was answered or given up, a note that has got there, and an event
+/// Finds open letters that have become pointless, one of them or all, and says which.
+///
+/// That is a desired state after which a newer one was answered or given up, a note that has got there, and an event
 /// that was taken in by another delivery.
 pub async fn supersede(
     conn: &mut PgConnection,
