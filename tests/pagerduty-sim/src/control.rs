@@ -36,6 +36,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/_sim/subscriptions", get(stage::subscriptions).post(stage::subscribe))
         .route("/_sim/subscriptions/{id}/rotate", post(stage::rotate))
         .route("/_sim/subscriptions/{id}/retire", post(stage::retire))
+        .route("/_sim/users", post(plan::users))
         .route("/_sim/users/{id}", put(stage::user))
         .route("/_sim/services/{id}", put(stage::service))
         .route("/_sim/tokens/{grant}", put(stage::token))

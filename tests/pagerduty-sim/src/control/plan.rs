@@ -1,4 +1,4 @@
-//! Owns the setting of what the account's plan includes: abilities and priorities.
+//! Owns the setting of what the account's plan includes: abilities, priorities, and how many users.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{refused, shown};
-use crate::account::Account;
+use crate::account::{Account, User};
 use crate::shared::Shared;
 
 #[derive(Debug, Deserialize)]
@@ -48,4 +48,32 @@ pub(super) async fn priorities(State(shared): State<Arc<Shared>>, body: Bytes) -
     }
     shared.with(|world| world.account.priorities = known);
     shown(StatusCode::OK, &json!({ "priorities": names }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Crowd {
+    count: usize,
+}
+
+/// Has so many more users join the account, so that lists of them have pages.
+pub(super) async fn users(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let Ok(asked) = serde_json::from_slice::<Crowd>(&body) else {
+        return refused(StatusCode::BAD_REQUEST, "the body is not understood");
+    };
+    let user = |serial: usize| User {
+        id: format!("PU{serial:05}"),
+        name: format!("User {serial:05}"),
+        email: format!("user{serial:05}@example.com"),
+        role: "limited_user".to_owned(),
+        deleted: false,
+        read_only: false,
+    };
+    let total = shared.with(|world| {
+        let users = &mut world.account.users;
+        let first = users.len();
+        users.extend((first..first.saturating_add(asked.count)).map(user));
+        users.len()
+    });
+    shown(StatusCode::OK, &json!({ "users": total }))
 }

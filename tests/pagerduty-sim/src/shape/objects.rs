@@ -29,7 +29,7 @@ pub(crate) fn user(refs: Refs<'_>, world: &World, id: &str) -> Option<Value> {
         "email": user.email,
         "time_zone": "Etc/UTC",
         "color": "purple",
-        "role": user.role,
+        "role": if user.read_only { "read_only_user" } else { user.role.as_str() },
         "avatar_url": refs.html(&format!("avatars/{id}.png")),
         "description": null,
         "invitation_sent": false,
