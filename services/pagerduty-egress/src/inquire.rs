@@ -137,8 +137,8 @@ impl Inquiries {
         if let Some(held) = held.as_ref().filter(|held| held.read_at >= since) {
             return held.part(part, None);
         }
-        let read = match delivery.gate.standing().shut {
-            Some(reason) => Err(paused(reason)),
+        let read = match hopeless(&delivery.gate.standing()) {
+            Some(failed) => Err(failed),
             None => self.read(delivery, list).await,
         };
         let answer = match (read, held) {
@@ -177,31 +177,28 @@ fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-fn paused(reason: String) -> Failed {
-    Failed { obstacle: Obstacle::Paused, reason }
+/// Why no call can be made in time; none where it is worth trying.
+fn hopeless(standing: &Standing) -> Option<Failed> {
+    if let Some(reason) = standing.shut.clone() {
+        return Some(Failed { obstacle: Obstacle::Paused, reason });
+    }
+    let wait = standing.closed_for.filter(|wait| *wait >= ANSWER_WITHIN)?;
+    let reason = format!("PagerDuty wants no calls for another {} s", wait.as_secs() + 1);
+    Some(Failed { obstacle: Obstacle::Busy, reason })
 }
 
 /// Why an answer takes longer than anybody waits.
 fn late(standing: &Standing) -> Failed {
-    if let Some(reason) = &standing.shut {
-        return paused(reason.clone());
+    if let Some(failed) = hopeless(standing) {
+        return failed;
     }
     let within = ANSWER_WITHIN.as_secs();
-    let (obstacle, reason) = match standing.closed_for {
-        Some(wait) => {
-            let wait = wait.as_secs() + 1;
-            (Obstacle::Busy, format!("PagerDuty wants no calls for another {wait} s"))
-        }
-        None if standing.failures > 0 => {
-            (Obstacle::Away, format!("PagerDuty did not answer within {within} s"))
-        }
-        None => {
-            let reason = format!(
-                "it takes longer than {within} s, because there is much to read or other calls \
-                 go first"
-            );
-            (Obstacle::Busy, reason)
-        }
-    };
-    Failed { obstacle, reason }
+    if standing.failures > 0 {
+        let reason = format!("PagerDuty did not answer within {within} s");
+        return Failed { obstacle: Obstacle::Away, reason };
+    }
+    let reason = format!(
+        "it takes longer than {within} s, because there is much to read or other calls go first"
+    );
+    Failed { obstacle: Obstacle::Busy, reason }
 }

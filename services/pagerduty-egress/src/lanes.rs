@@ -110,6 +110,12 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_goes_after_what_pages_and_before_what_may_be_a_long_backlog() {
+        assert!(Lane::Status < Lane::People && Lane::People < Lane::Questions);
+        assert!(Lane::ALL.iter().skip(2).all(|lane| Lane::Questions < *lane));
+    }
+
+    #[test]
     fn what_holds_already_hurries_nobody() {
         let resolved = json!({ "value": "resolved", "expect": ["resolved"] });
         assert_eq!(lane(Some("Q1"), &json!({ "status": resolved })), Lane::Reads);

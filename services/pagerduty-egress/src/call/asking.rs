@@ -66,6 +66,8 @@ impl<'a> Caller<'a> {
         if apart {
             let outcome = class.map_or("ok", Class::name);
             metrics::counter!("tandem_calls_total", "outcome" => outcome).increment(1);
+            // It is an answer all the same.
+            self.gate.succeeded();
         } else {
             self.tell_gate(exchanged, understood);
         }

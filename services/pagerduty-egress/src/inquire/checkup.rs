@@ -5,19 +5,20 @@
 
 use std::time::Duration;
 
+use tandem_bus::ask::{Failed, Obstacle};
 use tandem_connectors::{
     checkup::Check,
     directory::Person,
     pagerduty::{
         checkup::{self, Key},
-        directory::{self},
+        directory,
         refusal::Class,
     },
 };
 use tandem_domain::integration::Integration;
 use tokio::time::timeout;
 
-use super::read::all;
+use super::{hopeless, read::all};
 use crate::{
     call::{Caller, Failure, Trouble},
     deliver::Delivery,
@@ -27,6 +28,9 @@ use crate::{
 /// What is checked here, in this order.
 const NAMES: [&str; 7] =
     ["reachable", "token", "abilities", "from_user", "subscription", "rate_limit", "services"];
+
+/// What to do about too many calls.
+const WAIT: &str = "find out who else calls with this key, or wait";
 
 /// Makes every check, in a bounded time.
 pub(super) async fn checks(delivery: &Delivery, within: Duration) -> Vec<Check> {
@@ -60,11 +64,16 @@ async fn look(
     integration: &Integration,
     made: &mut Vec<Check>,
 ) -> Result<(), String> {
-    if let Some(reason) = delivery.gate.standing().shut {
-        let found = format!("paused until it is configured anew: {reason}");
-        made.push(Check::skipped("reachable", "not tried while paused"));
-        made.push(checkup::turned_away(integration, &found));
-        return Err("not checked: no call is made while paused".to_owned());
+    if let Some(Failed { obstacle, reason }) = hopeless(&delivery.gate.standing()) {
+        made.push(Check::skipped("reachable", "not tried: no call is made just now"));
+        made.push(match obstacle {
+            Obstacle::Paused => {
+                let found = format!("paused until it is configured anew: {reason}");
+                checkup::turned_away(integration, &found)
+            }
+            _ => Check::failed("rate_limit", reason, WAIT),
+        });
+        return Err("not checked: no call is made just now".to_owned());
     }
     let first = delivery.gate.pass(Lane::Questions).await.map_err(|error| error.to_string())?;
     let mut caller = Caller::asking(&delivery.http, &delivery.gate, first, &delivery.stop);
@@ -127,7 +136,7 @@ fn unanswered(integration: &Integration, failure: &Failure) -> Vec<Check> {
         ],
         Class::Throttled => vec![
             Check::ok(name, format!("{} answers", integration.base_url)),
-            Check::failed("rate_limit", reason, "find out who else calls with this key, or wait"),
+            Check::failed("rate_limit", reason, WAIT),
         ],
         Class::Unreached | Class::Unanswered | Class::Troubled => {
             let way_out = format!(
