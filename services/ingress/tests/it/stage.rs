@@ -14,9 +14,11 @@ use tandem_dev::{
     Nats, NatsOptions, Progress, Service, ServiceOptions, ports, runtimes, workspace,
 };
 use tandem_domain::{
+    clock::Offset,
     event::{Event, Observation},
     id::IntegrationId,
     integration::{Direction, Integration, Strategy},
+    scope::Scope,
 };
 use tandem_seal::Keyring;
 use tempfile::TempDir;
@@ -172,6 +174,9 @@ pub(crate) fn snapshot(version: u64, secrets: &[&str]) -> Snapshot {
         backoff_multiplier: 2.0,
         fields: BTreeMap::new(),
         services: Vec::new(),
+        scope: Scope::default(),
+        sync_escalations: false,
+        clock: Offset::default(),
         version,
     };
     let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();
