@@ -157,6 +157,47 @@ fn a_frozen_field_leaves_the_others_free() {
 }
 
 #[test]
+fn a_frozen_field_freezes_neither_the_other_fields_nor_the_other_conflicts() {
+    let mut sides = disputed(Side::Platform);
+    let id = sides.only();
+    sides.theirs(id, Field::Status, "resolved");
+    assert_eq!(sides.value(Field::Status), Some("resolved"));
+    sides.ours(Field::Severity, "SEV-4");
+    sides.far().fields.insert(Field::Severity, "low".to_owned());
+    sides.deliver();
+    sides.ours(Field::Status, "open");
+    sides.theirs(id, Field::Status, "acknowledged");
+    assert_eq!(sides.state.as_ref().unwrap().conflicts.len(), 2);
+    sides.theirs(id, Field::Title, "building on fire");
+    let conflicts = &sides.state.as_ref().unwrap().conflicts;
+    let shown: Vec<_> = conflicts.iter().map(|it| it.external.value.as_deref().unwrap()).collect();
+    assert_eq!(shown, ["building on fire", "mitigated"]);
+}
+
+#[test]
+fn linking_what_is_linked_changes_nothing_and_versions_only_grow() {
+    let mut sides = Sides::triggered(pd(Strategy::ManualReview));
+    let (id, link) = (sides.only(), sides.link_id());
+    sides.ours(Field::Title, "mine");
+    sides.deliver();
+    let before = sides.link(id).clone();
+    sides.edit(Change::Link { integration: id, record: "R1".parse().unwrap() });
+    assert_eq!(sides.link(id).fields, before.fields);
+    sides.edit(Change::Unlink { link });
+    sides.deliver();
+    sides.edit(Change::Link { integration: id, record: "R1".parse().unwrap() });
+    sides.deliver();
+    assert!(
+        sides.link(id).version >= before.version && sides.link(id).confirmed >= before.confirmed
+    );
+    sides.ours(Field::Title, "and on");
+    let asked = sides.last.as_ref().unwrap().desired[0].version;
+    assert!(asked > before.version, "{asked} after {}", before.version);
+    sides.deliver();
+    assert_eq!(sides.far().fields[&Field::Title], "and on");
+}
+
+#[test]
 fn a_conflict_is_decided_for_either_side_or_a_third_value() {
     let third = Choice::Value { value: Some("disk replaced".to_owned()) };
     for (choice, ends, writes) in [
