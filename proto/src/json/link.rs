@@ -115,7 +115,7 @@ pub struct ConflictCandidate {
     pub value: Option<String>,
     pub external_value: Option<String>,
     pub external_label: Option<String>,
-    pub author: String,
+    pub author: Option<String>,
     pub time: Option<String>,
 }
 
@@ -126,7 +126,7 @@ impl From<v1::ConflictCandidate> for ConflictCandidate {
             value: from.value,
             external_value: from.external_value,
             external_label: known(from.external_label),
-            author: from.author,
+            author: known(from.author),
             time: instant(from.time),
         }
     }
@@ -138,7 +138,7 @@ impl From<v1::ConflictCandidate> for ConflictCandidate {
 pub struct ConflictEnding {
     pub take: Option<&'static str>,
     pub value: Option<String>,
-    pub author: String,
+    pub author: Option<String>,
     pub time: Option<String>,
 }
 
@@ -147,7 +147,7 @@ impl From<v1::ConflictEnding> for ConflictEnding {
         Self {
             take: from.take().word(),
             value: from.value,
-            author: from.author,
+            author: known(from.author),
             time: instant(from.time),
         }
     }

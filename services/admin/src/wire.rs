@@ -10,7 +10,7 @@ use tandem_domain::{
     clock::Offset,
     field::Field,
     id::IncidentId,
-    incident::{Incident, Side},
+    incident::{Actor, Incident, Side},
     integration::{Direction, ServiceMapping, Strategy},
     scope::Scope,
 };
@@ -128,16 +128,21 @@ pub(crate) fn incident(from: &Incident, links: Vec<v1::RecordRef>) -> v1::Incide
 
 /// A line of an incident's timeline.
 pub(crate) fn timeline_entry(incident: IncidentId, from: Line) -> v1::TimelineEntry {
-    let actor = from.actor;
     v1::TimelineEntry {
         position: number(from.position),
         incident: incident.to_string(),
         time: Some(instant(from.at)),
         kind: from.kind,
         text: from.text,
-        side: side(actor.side).into(),
-        author: actor.name.or(actor.email).or(actor.id).unwrap_or_default(),
+        side: side(from.actor.side).into(),
+        author: author(&from.actor),
     }
+}
+
+/// What somebody is called; empty where nothing but their side is known.
+pub(crate) fn author(from: &Actor) -> String {
+    let known = from.name.as_ref().or(from.email.as_ref()).or(from.id.as_ref());
+    known.cloned().unwrap_or_default()
 }
 
 /// A side.

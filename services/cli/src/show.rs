@@ -213,6 +213,11 @@ fn said(value: Option<&str>) -> String {
     }
 }
 
+/// What somebody is called, who may be unknown.
+fn somebody(author: Option<&String>) -> &str {
+    author.map_or("somebody", String::as_str)
+}
+
 /// An instant as people compare it with others: to the millisecond, always as wide.
 fn when(at: &str) -> String {
     let Some((date, time)) = at.trim_end_matches('Z').split_once('T') else {

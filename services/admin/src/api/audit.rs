@@ -19,6 +19,9 @@ use tonic::{Request, Response, Status};
 use super::{explain, incident_id, org};
 use crate::{Admin, page, refusal::Refusal, wire::audit as wire};
 
+/// The most steps of a field that are told.
+const STEPS_MAX: usize = 1000;
+
 /// Lists decisions, newest first.
 pub(crate) async fn list(
     admin: &Admin,
@@ -79,11 +82,11 @@ pub(crate) async fn explain(
 ) -> Result<v1::ExplainIncidentResponse, Refusal> {
     let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
     let field = (!request.field.is_empty()).then(|| field(&request.field)).transpose()?;
-    let steps = page::size(request.steps)?.min(if request.steps == 0 {
-        explain::STEPS
-    } else {
-        usize::MAX
-    });
+    let steps = match usize::try_from(request.steps) {
+        Err(_) => return Err(Refusal::invalid("steps", "must not be negative")),
+        Ok(0) => explain::STEPS,
+        Ok(asked) => asked.min(STEPS_MAX),
+    };
     let mut transaction = admin.store.begin().await?;
     let found = incidents::get(&mut transaction, &org, id).await?;
     let found = found.ok_or_else(|| Refusal::unknown("incident", id.to_string()))?;

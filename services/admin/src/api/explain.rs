@@ -132,7 +132,7 @@ impl Scene {
         v1::FieldStory {
             field: field.to_string(),
             value: owned.and_then(|owned| owned.value.clone()),
-            author: owned.map(|owned| owned.by.label().to_owned()).unwrap_or_default(),
+            author: owned.map(|owned| wire::author(&owned.by)).unwrap_or_default(),
             time: owned.map(|owned| wire::instant(owned.at)),
             steps: Vec::new(),
             earlier: 0,

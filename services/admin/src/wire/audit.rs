@@ -4,7 +4,7 @@ use tandem_domain::decision::Decision;
 use tandem_proto::v1;
 use tandem_store::verify::{Break, Report};
 
-use super::{instant, number, side};
+use super::{author, instant, number, side};
 
 /// A decision; `handle` is its link's integration.
 pub(crate) fn decision(from: &Decision, handle: &str) -> v1::Decision {
@@ -16,7 +16,7 @@ pub(crate) fn decision(from: &Decision, handle: &str) -> v1::Decision {
         integration_handle: handle.to_owned(),
         field: from.field.to_string(),
         before: from.before.clone(),
-        before_author: from.before_by.as_ref().map(|by| by.label().to_owned()).unwrap_or_default(),
+        before_author: from.before_by.as_ref().map(author).unwrap_or_default(),
         before_time: from.before_at.map(instant),
         after: from.after.clone(),
         external: from.external.clone(),
@@ -25,7 +25,7 @@ pub(crate) fn decision(from: &Decision, handle: &str) -> v1::Decision {
         why: from.rule.why().to_owned(),
         cause: from.cause.kind.clone(),
         cause_id: from.cause.id.clone(),
-        author: from.actor.label().to_owned(),
+        author: author(&from.actor),
         side: side(from.actor.side).into(),
         author_time: Some(instant(from.authored_at)),
         time: Some(instant(from.at)),

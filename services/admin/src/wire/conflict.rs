@@ -10,7 +10,7 @@ use tandem_domain::{
 };
 use tandem_proto::v1;
 
-use super::{instant, side};
+use super::{author, instant, side};
 
 /// What of a conflict's surroundings is shown with it.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +162,7 @@ fn candidate(from: &Candidate, on: Side) -> v1::ConflictCandidate {
         value: from.value.clone(),
         external_value: from.external.value.clone(),
         external_label: from.external.label.clone().unwrap_or_default(),
-        author: from.by.label().to_owned(),
+        author: author(&from.by),
         time: Some(instant(from.at)),
     }
 }
@@ -177,7 +177,7 @@ fn ending(from: &Ending) -> v1::ConflictEnding {
     v1::ConflictEnding {
         take: take.into(),
         value: from.value.clone(),
-        author: from.by.label().to_owned(),
+        author: author(&from.by),
         time: Some(instant(from.at)),
     }
 }

@@ -7,7 +7,7 @@ use tandem_proto::json::{
 use super::{
     Told,
     rows::{Rows, text, word},
-    said, when,
+    said, somebody, when,
 };
 
 impl Rows for Link {
@@ -23,7 +23,7 @@ impl Rows for Link {
             ("number", text(self.number.as_ref())),
             ("url", text(self.url.as_ref())),
             ("state", word(self.state)),
-            ("seen", text(self.seen_time.as_ref())),
+            ("seen", moment(self.seen_time.as_ref())),
             ("conflicts", self.conflicts.join(", ")),
             ("desired_version", self.desired_version.to_string()),
             ("applied_version", self.applied_version.to_string()),
@@ -109,7 +109,10 @@ impl Told for Conflict {
         told.extend(sides.into_iter().filter_map(|(name, candidate)| {
             let candidate = candidate?;
             let (value, at) = (shown(candidate), moment(candidate.time.as_ref()));
-            Some(format!("  {name:wide$}  {value}  by {} at {at}", candidate.author))
+            Some(format!(
+                "  {name:wide$}  {value}  by {} at {at}",
+                somebody(candidate.author.as_ref())
+            ))
         }));
         told.extend(ended(self));
         told.extend(choices(self));
@@ -138,7 +141,7 @@ fn reason(conflict: &Conflict) -> String {
 fn ended(conflict: &Conflict) -> Vec<String> {
     let Some(ending) = &conflict.ending else { return Vec::new() };
     let how = match ending.take {
-        Some(take) => format!("{} decided ({take})", ending.author),
+        Some(take) => format!("{} decided ({take})", somebody(ending.author.as_ref())),
         None => "nobody had to decide".to_owned(),
     };
     let (at, value) = (moment(ending.time.as_ref()), said(ending.value.as_deref()));

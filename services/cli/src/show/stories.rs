@@ -6,7 +6,7 @@ use tandem_proto::json::{Decision, Explanation, FieldStory, Verification};
 use super::{
     Told,
     rows::{Rows, text, yes},
-    said, when,
+    said, somebody, when,
 };
 
 impl Rows for Decision {
@@ -22,7 +22,7 @@ impl Rows for Decision {
             ("after", said(self.after.as_deref())),
             ("external", self.external.as_deref().map(|it| said(Some(it))).unwrap_or_default()),
             ("rule", format!("{} {}", self.rule_number, self.rule)),
-            ("author", self.author.clone()),
+            ("author", text(self.author.as_ref())),
             ("integration", text(self.integration_handle.as_ref())),
         ]
     }
@@ -59,7 +59,7 @@ impl Told for Explanation {
 const INSTANT: usize = 24;
 
 fn story(story: &FieldStory) -> Vec<String> {
-    let FieldStory { field, author, .. } = story;
+    let (field, author) = (&story.field, somebody(story.author.as_ref()));
     let mut told = vec![match story.time.as_deref().map(when) {
         Some(at) => format!("{field} is {}, set by {author} at {at}", said(story.value.as_deref())),
         None => format!("{field} was never set"),

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use tandem_domain::{
     decision::{Decision, Rule},
-    incident::Side,
+    incident::{Actor, Side},
     reconcile::{Write, WriteState},
 };
 
 use super::sets;
-use crate::wire::conflict::said;
+use crate::wire::{self, conflict::said};
 
 /// Who wanted what, and what came of it. `handle` is the link's integration.
 pub(super) fn decided(decision: &Decision, handle: &str) -> String {
@@ -63,23 +63,26 @@ pub(super) fn written(write: &Write, handle: &str) -> String {
 }
 
 fn who(decision: &Decision, handle: &str) -> String {
-    let actor = decision.actor.label();
     let place = match decision.actor.side {
         Side::Platform => "the platform",
         Side::External if handle.is_empty() => "the external account",
         Side::External => handle,
     };
-    let named = !matches!(actor, "platform" | "external");
-    let who = if named { format!("{actor} on {place}") } else { format!("somebody on {place}") };
+    let who = format!("{} on {place}", name(&decision.actor));
     // When it was made matters where it is not when it came in.
     let late = decision.at.duration_since(decision.authored_at).abs();
     if late.as_secs() == 0 { who } else { format!("{who}, at {},", clock(decision.authored_at)) }
 }
 
+fn name(actor: &Actor) -> String {
+    let name = wire::author(actor);
+    if name.is_empty() { "somebody".to_owned() } else { name }
+}
+
 fn before(decision: &Decision) -> String {
     let value = said(decision.before.as_deref());
     match &decision.before_by {
-        Some(by) => format!("{value} by {}", by.label()),
+        Some(by) => format!("{value} by {}", name(by)),
         None => value,
     }
 }
@@ -87,7 +90,7 @@ fn before(decision: &Decision) -> String {
 /// Who had set what stays, and when.
 fn held(decision: &Decision) -> String {
     let by = decision.before_by.as_ref().zip(decision.before_at);
-    by.map(|(by, at)| format!(", set by {} at {}", by.label(), clock(at))).unwrap_or_default()
+    by.map(|(by, at)| format!(", set by {} at {}", name(by), clock(at))).unwrap_or_default()
 }
 
 /// A time of day to the millisecond, in UTC.
@@ -101,7 +104,6 @@ mod tests {
         decision::Cause,
         field::Field,
         id::{DecisionId, IncidentId, LinkId},
-        incident::Actor,
     };
 
     use super::*;
