@@ -1,6 +1,7 @@
 //! The rules over the real services: who wins, what is written, and that nothing goes back and forth.
 
 mod copies;
+mod joined;
 mod retitled;
 mod soak;
 mod strategies;

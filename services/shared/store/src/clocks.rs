@@ -8,7 +8,10 @@ use sqlx::PgConnection;
 use tandem_domain::{clock::Offset, id::IntegrationId};
 use uuid::Uuid;
 
-use crate::{StoreError, rows::batch};
+use crate::{
+    StoreError,
+    rows::{Raw, batch},
+};
 
 /// The bounds as they were measured; age them to the present. What was never measured is missing.
 pub async fn of(
@@ -62,7 +65,7 @@ pub async fn write(
             hi = excluded.hi,
             at = excluded.at
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, word},
+    rows::{Place, Raw, batch, word},
 };
 
 /// What was last agreed; within an object, so that "empty" is not "never".
@@ -244,7 +244,7 @@ pub async fn write(conn: &mut PgConnection, conflicts: &[&Conflict]) -> Result<(
             external = excluded.external,
             ending = excluded.ending
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

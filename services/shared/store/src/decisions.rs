@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 #[derive(Serialize)]
@@ -85,7 +85,7 @@ pub async fn add(conn: &mut PgConnection, decisions: &[&Decision]) -> Result<(),
         )
         insert into unsealed (incident) select distinct incident from added
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

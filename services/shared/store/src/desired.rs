@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 /// A desired state with where it goes.
@@ -56,17 +56,14 @@ impl Row {
 
 /// Writes desired states; of one link, the newest of the batch only.
 pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
-    let row = |state: &Addressed<'_>| {
-        serde_json::to_value(Written {
-            link: state.desired.link.uuid(),
-            subject: &state.subject,
-            version: bigint(state.desired.version),
-            body: state.desired,
-            traceparent: state.traceparent.as_deref(),
-        })
-    };
-    let rows: Vec<_> =
-        states.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = states.iter().map(|state| Written {
+        link: state.desired.link.uuid(),
+        subject: &state.subject,
+        version: bigint(state.desired.version),
+        body: state.desired,
+        traceparent: state.traceparent.as_deref(),
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into desired (link, subject, version, body, traceparent)
@@ -79,7 +76,7 @@ pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<
             body = excluded.body,
             traceparent = excluded.traceparent
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

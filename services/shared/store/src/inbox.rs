@@ -8,7 +8,7 @@ use tandem_domain::id::IntegrationId;
 
 use crate::{
     StoreError,
-    rows::{Place, batch},
+    rows::{Place, Raw, batch},
 };
 
 /// How the effect of an event that concerns no incident begins; the reason follows.
@@ -78,7 +78,7 @@ pub async fn add(conn: &mut PgConnection, arrivals: &[Arrival]) -> Result<(), St
         order by source, delivery
         on conflict do nothing
         "#,
-        batch(arrivals)?
+        batch(arrivals)? as Raw
     )
     .execute(conn)
     .await

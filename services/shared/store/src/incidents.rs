@@ -16,15 +16,15 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 /// Who set a field, when and in which revision; the value is in the field's own column.
 #[derive(Debug, Serialize, Deserialize)]
-struct Authorship {
+struct Authorship<A> {
     rev: u64,
     at: Timestamp,
-    by: Actor,
+    by: A,
     #[serde(default)]
     edited: Option<Timestamp>,
     #[serde(default)]
@@ -46,8 +46,8 @@ struct Row {
     assigned_to: Option<String>,
     escalation_policy: Option<String>,
     incident_type: Option<String>,
-    labels: serde_json::Value,
-    authorship: serde_json::Value,
+    labels: Raw,
+    authorship: Raw,
     revision: i64,
     sequence: i64,
     created_at: jiff_sqlx::Timestamp,
@@ -59,7 +59,8 @@ struct Row {
 impl Row {
     fn incident(self) -> Result<Incident, StoreError> {
         let place = Place { table: "incidents", row: self.id };
-        let authorship: BTreeMap<Field, Authorship> = place.json("authorship", self.authorship)?;
+        let authorship: BTreeMap<Field, Authorship<Actor>> =
+            place.raw("authorship", &self.authorship)?;
         let mut values = BTreeMap::from([
             (Field::Title, Some(self.title)),
             (Field::Description, self.description),
@@ -68,9 +69,9 @@ impl Row {
             (Field::AssignedTo, self.assigned_to),
             (Field::EscalationPolicy, self.escalation_policy),
         ]);
-        let labels: BTreeMap<LabelName, String> = place.json("labels", self.labels)?;
+        let labels: BTreeMap<LabelName, String> = place.raw("labels", &self.labels)?;
         values.extend(labels.into_iter().map(|(name, value)| (Field::Label(name), Some(value))));
-        let owned = |(field, set): (Field, Authorship)| {
+        let owned = |(field, set): (Field, Authorship<Actor>)| {
             let value = values.remove(&field).flatten();
             let Authorship { rev, at, by, edited, place, span, via } = set;
             (field, Owned { value, rev, at, by, edited, place, span, via })
@@ -104,8 +105,8 @@ pub async fn lock(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
         from incidents
         where id = any($1)
         order by id
@@ -130,8 +131,8 @@ pub async fn lock_free(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
         from incidents
         where id = any($1)
         order by id
@@ -169,8 +170,8 @@ pub async fn get(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
         from incidents
         where org = $1 and id = $2
         "#,
@@ -209,8 +210,8 @@ pub async fn list(
         r#"
         select
             id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
         from incidents
         where
             org = $1
@@ -245,7 +246,7 @@ struct Written<'a> {
     escalation_policy: Option<&'a str>,
     incident_type: Option<&'a str>,
     labels: BTreeMap<&'a str, &'a str>,
-    authorship: BTreeMap<Field, serde_json::Value>,
+    authorship: BTreeMap<Field, Authorship<&'a Actor>>,
     revision: i64,
     sequence: i64,
     created_at: Timestamp,
@@ -257,11 +258,8 @@ struct Written<'a> {
 impl<'a> From<&'a Incident> for Written<'a> {
     fn from(incident: &'a Incident) -> Self {
         let authorship = incident.fields.iter().map(|(field, owned)| {
-            let by = serde_json::json!({
-                "rev": owned.rev, "at": owned.at, "by": owned.by, "edited": owned.edited,
-                "place": owned.place, "span": owned.span, "via": owned.via,
-            });
-            (*field, by)
+            let Owned { rev, at, ref by, edited, place, span, via, .. } = *owned;
+            (*field, Authorship { rev, at, by, edited, place, span, via })
         });
         Self {
             id: incident.id.uuid(),
@@ -316,7 +314,7 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
             chain_length = excluded.chain_length,
             chain_hash = excluded.chain_hash
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

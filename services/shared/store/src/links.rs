@@ -1,18 +1,21 @@
 //! Links: found by record, key or incident; written by the reconciler.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::{
+    field::Field,
     id::{IncidentId, IntegrationId, LinkId, Org, RecordId},
-    link::Link,
+    link::{Link, LinkField, Published},
 };
 use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 #[derive(Debug)]
@@ -27,8 +30,8 @@ struct Row {
     version: i64,
     confirmed: i64,
     asked: i64,
-    published: Option<serde_json::Value>,
-    fields: serde_json::Value,
+    published: Option<Raw>,
+    fields: Raw,
     detached: bool,
     levelled: i64,
     created_at: jiff_sqlx::Timestamp,
@@ -62,8 +65,8 @@ impl Row {
             version: place.count("version", self.version)?,
             confirmed: place.count("confirmed", self.confirmed)?,
             asked: place.count("asked", self.asked)?,
-            published: self.published.map(|json| place.json("published", json)).transpose()?,
-            fields: place.json("fields", self.fields)?,
+            published: self.published.map(|json| place.raw("published", &json)).transpose()?,
+            fields: place.raw("fields", &self.fields)?,
             detached: self.detached,
             levelled: place.count("levelled", self.levelled)?,
             reread: false,
@@ -214,7 +217,8 @@ pub async fn of_incidents(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled, created_at, updated_at
+            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
+            updated_at
         from links
         where incident = any($1)
         order by id
@@ -234,7 +238,8 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled, created_at, updated_at
+            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
+            updated_at
         from links
         where id = $1
         "#,
@@ -260,7 +265,8 @@ pub async fn list(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled, created_at, updated_at
+            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
+            updated_at
         from links
         where
             integration = $1
@@ -291,16 +297,15 @@ struct Written<'a> {
     version: i64,
     confirmed: i64,
     asked: i64,
-    published: Option<serde_json::Value>,
-    fields: serde_json::Value,
+    published: Option<&'a Published>,
+    fields: &'a BTreeMap<Field, LinkField>,
     detached: bool,
     levelled: i64,
 }
 
-impl<'a> Written<'a> {
-    fn of(link: &'a Link) -> Result<Self, StoreError> {
-        let json = |published| serde_json::to_value(published).map_err(StoreError::Json);
-        Ok(Self {
+impl<'a> From<&'a Link> for Written<'a> {
+    fn from(link: &'a Link) -> Self {
+        Self {
             id: link.id.uuid(),
             incident: link.incident.uuid(),
             integration: link.integration.uuid(),
@@ -311,17 +316,17 @@ impl<'a> Written<'a> {
             version: bigint(link.version),
             confirmed: bigint(link.confirmed),
             asked: bigint(link.asked),
-            published: link.published.as_ref().map(json).transpose()?,
-            fields: serde_json::to_value(&link.fields).map_err(StoreError::Json)?,
+            published: link.published.as_ref(),
+            fields: &link.fields,
             detached: link.detached,
             levelled: bigint(link.levelled),
-        })
+        }
     }
 }
 
 /// Writes links, new and changed.
 pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), StoreError> {
-    let rows: Vec<_> = links.iter().map(|link| Written::of(link)).collect::<Result<_, _>>()?;
+    let rows: Vec<_> = links.iter().map(|link| Written::from(*link)).collect();
     // Links that were taken apart come first: they let their records go to others.
     sqlx::query!(
         r#"
@@ -348,7 +353,7 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             levelled = excluded.levelled,
             updated_at = now()
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch},
+    rows::{Place, Raw, batch},
 };
 
 /// Where those notes of the given links are whose way is not done yet, and those that are mentioned
@@ -84,23 +84,21 @@ pub async fn add(
     conn: &mut PgConnection,
     notes: &[(IncidentId, &NewNote)],
 ) -> Result<(), StoreError> {
-    let row = |(incident, note): &(IncidentId, &'_ NewNote)| {
-        serde_json::to_value(NoteRow {
-            id: note.id.uuid(),
-            incident: incident.uuid(),
-            text: &note.text,
-            author: &note.author,
-            at: note.at,
-        })
-    };
-    let rows: Vec<_> = notes.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = notes.iter().map(|(incident, note)| NoteRow {
+        id: note.id.uuid(),
+        incident: incident.uuid(),
+        text: &note.text,
+        author: &note.author,
+        at: note.at,
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into notes (id, incident, text, author, at)
         select id, incident, text, author, at
         from jsonb_populate_recordset(null::notes, $1)
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await
@@ -122,16 +120,13 @@ pub async fn write_tracks(
     conn: &mut PgConnection,
     tracks: &[&NoteTrack],
 ) -> Result<(), StoreError> {
-    let row = |track: &&'_ NoteTrack| {
-        serde_json::to_value(TrackRow {
-            note: track.note.uuid(),
-            link: track.link.uuid(),
-            foreign_id: track.foreign.as_deref(),
-            issued: track.issued,
-        })
-    };
-    let rows: Vec<_> =
-        tracks.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = tracks.iter().map(|track| TrackRow {
+        note: track.note.uuid(),
+        link: track.link.uuid(),
+        foreign_id: track.foreign.as_deref(),
+        issued: track.issued,
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into note_links (note, link, foreign_id, issued, issued_at, issues)
@@ -152,7 +147,7 @@ pub async fn write_tracks(
                 else note_links.issues
             end
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use crate::{StoreError, rows::batch};
+use crate::{
+    StoreError,
+    rows::{Raw, batch},
+};
 
 /// A message to be published.
 #[derive(Debug, Clone, Serialize)]
@@ -27,7 +30,7 @@ pub async fn add(conn: &mut PgConnection, messages: &[Message]) -> Result<(), St
         from jsonb_populate_recordset(null::outbox, $1) with ordinality
         order by ordinality
         "#,
-        batch(messages)?
+        batch(messages)? as Raw
     )
     .execute(conn)
     .await

@@ -1,6 +1,8 @@
 //! Turning stored values into domain values, and batches into one JSON parameter.
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -39,6 +41,15 @@ impl Place {
         serde_json::from_value(value).map_err(|error| self.broken(column, error))
     }
 
+    /// A JSON column that was read as text, as a domain value.
+    pub(crate) fn raw<T: DeserializeOwned>(
+        self,
+        column: &'static str,
+        value: &Raw,
+    ) -> Result<T, StoreError> {
+        serde_json::from_str(value.0.get()).map_err(|error| self.broken(column, error))
+    }
+
     /// A column that holds the name of one of a few values.
     pub(crate) fn named<T: Copy>(
         self,
@@ -57,9 +68,13 @@ impl Place {
     }
 }
 
+/// JSON as text, on its way to Postgres or from there: what is read and written with every event is
+/// not made into a tree of values in between.
+pub(crate) type Raw = Json<Box<RawValue>>;
+
 /// A batch as one JSON parameter.
-pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(rows).map_err(StoreError::Json)
+pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<Raw, StoreError> {
+    serde_json::value::to_raw_value(rows).map(Json).map_err(StoreError::Json)
 }
 
 /// A value that JSON writes as one word, as that word.

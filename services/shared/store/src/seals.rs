@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 /// The most incidents one seal covers; what is left has the next one.
@@ -241,15 +241,12 @@ async fn write(conn: &mut PgConnection, seal: &Seal, leaves: &[Leaf]) -> Result<
     .execute(&mut *conn)
     .await
     .map_err(StoreError::doing("adding a seal"))?;
-    let row = |leaf: &'_ Leaf| {
-        serde_json::to_value(WrittenLeaf {
-            incident: leaf.incident.uuid(),
-            length: bigint(leaf.head.length),
-            head: &leaf.head.hash,
-        })
-    };
-    let rows: Vec<_> =
-        leaves.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = leaves.iter().map(|leaf| WrittenLeaf {
+        incident: leaf.incident.uuid(),
+        length: bigint(leaf.head.length),
+        head: &leaf.head.hash,
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into seal_leaves (seal, incident, length, head)
@@ -257,7 +254,7 @@ async fn write(conn: &mut PgConnection, seal: &Seal, leaves: &[Leaf]) -> Result<
         from jsonb_populate_recordset(null::seal_leaves, $2)
         "#,
         bigint(seal.number),
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

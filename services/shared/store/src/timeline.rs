@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 #[derive(Serialize)]
@@ -25,17 +25,14 @@ pub async fn add(
     conn: &mut PgConnection,
     entries: &[(IncidentId, &TimelineEntry)],
 ) -> Result<(), StoreError> {
-    let row = |(incident, entry): &(IncidentId, &'_ TimelineEntry)| {
-        serde_json::to_value(Row {
-            incident: incident.uuid(),
-            at: entry.at,
-            kind: entry.kind.name(),
-            text: &entry.text,
-            actor: &entry.actor,
-        })
-    };
-    let rows: Vec<_> =
-        entries.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = entries.iter().map(|(incident, entry)| Row {
+        incident: incident.uuid(),
+        at: entry.at,
+        kind: entry.kind.name(),
+        text: &entry.text,
+        actor: &entry.actor,
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into timeline (incident, at, kind, text, actor)
@@ -43,7 +40,7 @@ pub async fn add(
         from jsonb_populate_recordset(null::timeline, $1) with ordinality
         order by ordinality
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, batch, bigint},
+    rows::{Place, Raw, batch, bigint},
 };
 
 const STATES: [WriteState; 5] = [
@@ -39,19 +39,16 @@ pub async fn add(
     conn: &mut PgConnection,
     writes: &[(IncidentId, &Write)],
 ) -> Result<(), StoreError> {
-    let row = |(incident, write): &(IncidentId, &'_ Write)| {
-        serde_json::to_value(Written {
-            incident: incident.uuid(),
-            link: write.link.uuid(),
-            version: bigint(write.version),
-            field: write.field,
-            value: write.value.as_deref(),
-            state: write.state.name(),
-            at: write.at,
-        })
-    };
-    let rows: Vec<_> =
-        writes.iter().map(row).collect::<Result<_, _>>().map_err(StoreError::Json)?;
+    let rows = writes.iter().map(|(incident, write)| Written {
+        incident: incident.uuid(),
+        link: write.link.uuid(),
+        version: bigint(write.version),
+        field: write.field,
+        value: write.value.as_deref(),
+        state: write.state.name(),
+        at: write.at,
+    });
+    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into writes (incident, link, version, field, value, state, at)
@@ -59,7 +56,7 @@ pub async fn add(
         from jsonb_populate_recordset(null::writes, $1) with ordinality
         order by ordinality
         "#,
-        batch(&rows)?
+        batch(&rows)? as Raw
     )
     .execute(conn)
     .await
