@@ -15,6 +15,7 @@ mod door;
 mod egress;
 mod events;
 mod outage;
+mod questions;
 mod rules;
 mod story;
 mod surfaces;
