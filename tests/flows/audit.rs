@@ -147,3 +147,26 @@ async fn a_pair_is_parted_and_joined_by_hand() {
     let nobody = stack.im.run(&["links", "unlink", "lnk_1"]).await.unwrap();
     assert_eq!(nobody.status.code(), Some(3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_acts_is_the_author_on_both_sides() {
+    const DANA: &str = "dana.whitlock@example.com";
+    let stack = Stack::start().await;
+    let (id, record) = changed(&stack).await;
+    let before = stack.pagerduty.calls(0).last().map_or(0, |call| call.seq);
+    let words = ["incident", "update", &id, "--status", "mitigated", "--as", DANA];
+    stack.im.json(&[&words[..], &["--label", "team=pay"]].concat()).await.unwrap();
+    stack.record(&record, "acknowledged", |record| record["status"] == "acknowledged").await;
+    stack.at_rest().await;
+    let calls = stack.pagerduty.calls(before);
+    let put = calls.iter().find(|call| call.method == "PUT").unwrap();
+    assert_eq!(put.from.as_deref(), Some(DANA));
+    let told = stack.im.json(&["explain", &id, "label.team"]).await.unwrap();
+    let story = &told["fields"][0];
+    assert_eq!((&story["value"], &story["author"]), (&json!("pay"), &json!(DANA)), "{story}");
+    let removed = ["incident", "update", &id, "--remove-label", "team"];
+    assert_eq!(stack.im.json(&removed).await.unwrap()["labels"], json!({}));
+    let refused = stack.im.run(&["incident", "update", &id, "--title", "x", "--as", "dana"]).await;
+    let said = String::from_utf8_lossy(&refused.unwrap().stderr).into_owned();
+    assert!(said.contains("x-actor: must be an email address"), "{said}");
+}
