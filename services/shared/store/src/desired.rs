@@ -130,7 +130,8 @@ pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, S
 }
 
 /// Takes desired states that were published before `before` and got no receipt since. The broker
-/// may have lost them; if it has not, the repeat is recognised by its version.
+/// may have lost them; if it has not, the repeat is recognised by its version. Nobody waits for those
+/// of integrations that were deleted.
 pub async fn take_unanswered(
     conn: &mut PgConnection,
     before: Timestamp,
@@ -142,8 +143,10 @@ pub async fn take_unanswered(
         select desired.link, desired.subject, desired.version, desired.body, desired.traceparent
         from links
         join desired on desired.link = links.id
+        join integrations on integrations.id = links.integration
         where
             links.confirmed < links.version
+            and integrations.deleted_at is null
             and desired.version = links.version
             and desired.published = desired.version
             and coalesce(desired.published_at, '-infinity') < $1
