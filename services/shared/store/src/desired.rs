@@ -129,9 +129,10 @@ pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, S
     rows.into_iter().map(Row::waiting).collect()
 }
 
-/// Takes desired states that were published before `before` and got no receipt since. The broker
-/// may have lost them; if it has not, the repeat is recognised by its version. Nobody waits for those
-/// of integrations that were deleted.
+/// Takes desired states that were published before `before` and got no receipt since.
+///
+/// The broker may have lost them; if it has not, the repeat is recognised by its version. Nobody
+/// waits for those of integrations that were deleted.
 pub async fn take_unanswered(
     conn: &mut PgConnection,
     before: Timestamp,
