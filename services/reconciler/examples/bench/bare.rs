@@ -62,7 +62,7 @@ pub(crate) async fn insert(
         let mut text = String::new();
         let mut word = id.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         while text.len() < usize::try_from(bytes).unwrap_or(0) {
-            text.push_str(&format!("{word:x}"));
+            text.push_str(&word.to_string());
             word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         }
         text

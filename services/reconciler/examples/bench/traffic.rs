@@ -76,7 +76,7 @@ impl Traffic {
         let version = state.links[0].version;
         let event = match round % 4 {
             0 => {
-                let status = if round % 8 == 0 { "acknowledged" } else { "triggered" };
+                let status = if round.is_multiple_of(8) { "acknowledged" } else { "triggered" };
                 self.told(number, status)
             }
             1 => self.renamed(number, round),

@@ -125,7 +125,7 @@ async fn a_changed_decision_is_named(_: PgPoolOptions, database: PgConnectOption
     tamper(&store, &[format!("update decisions set after = 'else' where {}", row(2, 3))]).await;
     let found =
         Break::Changed { incident: incident_id(2), position: 3, decision: decision_id(2, 3) };
-    assert_eq!(breaks(&store).await, [found.clone()]);
+    assert_eq!(breaks(&store).await, std::slice::from_ref(&found));
     assert_eq!(verify(&store, Some(incident_id(2))).await.unwrap().breaks, [found]);
     assert_eq!(verify(&store, Some(incident_id(1))).await.unwrap().breaks, []);
 }

@@ -1,6 +1,6 @@
 //! The store against a real Postgres: each test has a database of its own.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chains;
 mod conflicts;
