@@ -37,11 +37,11 @@ async fn a_field_tells_its_story_and_the_record_of_it_is_proven() {
         .iter()
         .map(|step| step["what"].as_str().unwrap())
         .collect();
-    let [begun, set, asked, sent] = steps.as_slice() else { panic!("{steps:?}") };
+    let [begun, edited, target, written] = steps.as_slice() else { panic!("{steps:?}") };
     assert!(begun.contains("sim-pd") && begun.ends_with("began it with \"A\""), "{begun}");
-    assert!(set.contains("on the platform set it to \"B\", from \"A\""), "{set}");
-    assert!(asked.starts_with("sim-pd is to hold \"B\""), "{asked}");
-    assert!(sent.starts_with("sim-pd was sent \"B\" and confirmed it"), "{sent}");
+    assert!(edited.contains("on the platform set it to \"B\", from \"A\""), "{edited}");
+    assert!(target.starts_with("sim-pd is to hold \"B\""), "{target}");
+    assert!(written.starts_with("sim-pd was sent \"B\" and confirmed it"), "{written}");
     assert_eq!(story["steps"][1]["decision"]["rule_number"], 18);
     let side = &story["sides"][0];
     assert_eq!((&side["record"], &side["agrees"]), (&json!(record), &json!(true)), "{side}");

@@ -217,7 +217,7 @@ pub(crate) enum FieldOwnershipCommand {
     Set {
         #[command(flatten)]
         named: Named,
-        /// title, description, severity, status, `assigned_to`, `escalation_policy` or label.<name>
+        /// title, description, severity, status, `assigned_to`, `escalation_policy` or `label.<name>`
         #[arg(
             help = "title, description, severity, status, assigned_to, escalation_policy or label.<name>"
         )]

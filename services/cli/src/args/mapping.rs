@@ -14,7 +14,7 @@ pub(crate) enum FieldMappingCommand {
     Set {
         #[command(flatten)]
         named: Named,
-        /// severity, status or label.<name>
+        /// severity, status or `label.<name>`
         #[arg(help = "severity, status or label.<name>")]
         field: String,
         /// The whole table: platform value = external value. Where several share an external value, a `!` after it
