@@ -189,7 +189,8 @@ fn disturbed(
     let causes = config.fields.iter().flat_map(|(other, rule)| {
         let exact = rule.disturbs.iter().filter(|it| {
             it.field == field
-                && [base, previous].contains(&Some(&*it.from))
+                // A step on the way to what we write is ours wherever the way began.
+                && (*other == field || [base, previous].contains(&Some(&*it.from)))
                 && Some(&*it.to) == value.value.as_deref()
         });
         exact.map(|it| (*other, it.by.as_str()))
