@@ -54,7 +54,8 @@ impl Seen {
 
     /// Whether it shows what it did not show before.
     fn news(&self, shows: &Shows, before: &Self) -> bool {
-        match (shows, line(shows)) {
+        let record = self.incident["links"][0]["record"].as_str().unwrap_or_default();
+        match (shows, line(shows, record)) {
             (Shows::Field(name, value), _) => {
                 self.incident[*name] == *value && before.incident[*name] != *value
             }
@@ -63,12 +64,12 @@ impl Seen {
     }
 }
 
-/// The line of the timeline that something is told by.
-fn line(shows: &Shows) -> Option<Shown> {
+/// The line of the timeline that something is told by; `{record}` stands for the record at hand.
+fn line(shows: &Shows, record: &str) -> Option<Shown> {
     match shows {
         Shows::Field(..) => None,
         Shows::Line(text) => Some(("remarked".to_owned(), (*text).to_owned())),
-        Shows::Note(text) => Some(("noted".to_owned(), (*text).to_owned())),
+        Shows::Note(text) => Some(("noted".to_owned(), text.replace("{record}", record))),
     }
 }
 
@@ -177,7 +178,7 @@ impl<'a> Scene<'a> {
 
     /// Waits until everything shows that did not show before.
     async fn see(&mut self, before: &Seen, shows: &[Shows], what: &str) {
-        let told = shows.iter().filter_map(line);
+        let told = shows.iter().filter_map(|shows| line(shows, &self.record));
         self.told.extend(told);
         if shows.is_empty() {
             return;

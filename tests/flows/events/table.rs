@@ -47,6 +47,7 @@ pub(super) const TRIGGERED: Row = Row {
             writes: &[
                 ("title", "Search is slow"),
                 ("urgency", "low"),
+                ("priority", ""),
                 ("service", ""),
                 ("incident_key", ""),
                 ("body", ""),
@@ -130,8 +131,9 @@ pub(super) const UNTOLD: &[Row] = &[
             &[Field("severity", "SEV-3"), Field("status", "open")],
         )],
         edits: &[
+            // Without a priority, which would decide instead.
             Edit {
-                first: &[],
+                first: &[r#"{"action": "set_priority", "priority": null}"#],
                 words: &["incident", "update", "{id}", "--severity", "SEV-4"],
                 call: None,
             },
@@ -232,7 +234,10 @@ pub(super) const TIMELINE: &[Row] = &[
                         ("/trimmed", "true"),
                     ],
                 },
-                shows: &[Note("a long report, cut to fit […]")],
+                shows: &[Note(
+                    "a long report, cut to fit […]\n(cut on its way; the whole note is at \
+                     https://northwind-ops.pagerduty.com/incidents/{record})",
+                )],
             },
         ],
         edits: &[

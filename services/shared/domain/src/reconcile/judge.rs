@@ -304,7 +304,8 @@ const fn span_of(written: &Authorship, measured: bool) -> Option<(Timestamp, Tim
 fn moved(verdict: &Verdict<'_>, ours: &Owned, field: Field, written: &Authorship) -> bool {
     let base = verdict.seen.and_then(|seen| seen.base.as_ref());
     let since = written.raced || base.is_none_or(|base| ours.rev > base.rev);
-    // What was agreed may have been seen after this, and then proves nothing about it.
-    let unproven = written.unsure && ours.via.is_none() && ours.at > written.lo;
+    // What was agreed may have been seen after this, and then proves nothing about it. The bounds
+    // of the time are no use here: within them lies every edit that answers one of the platform.
+    let unproven = written.unsure && ours.via.is_none() && ours.at > written.at;
     verdict.config.writes(field) && (since || unproven)
 }
