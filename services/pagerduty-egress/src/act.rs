@@ -56,7 +56,7 @@ pub async fn act(
                 let reason = "nobody over there can ask: neither the acting person's address nor \
                               the integration's is known";
                 let reason = reason.to_owned();
-                return Ok(Some(Outcome::Refused { version: None, before: None, reason }));
+                return Ok(Some(Outcome::refused(None, reason)));
             };
             let ask = rest::request_responders(&act.record, &requester, message, users, policies);
             caller.call(ask, |answer| answer.get("responder_request").map(drop)).await?;

@@ -85,7 +85,7 @@ impl Delivery {
                 if let Some(again) = self.next(job, &failure) {
                     Some(again)
                 } else {
-                    let outcome = refused(&job.work, &failure, before);
+                    let outcome = refused(job, &failure, before, previous);
                     self.finish(job, outcome, Some(&failure)).await
                 }
             }
@@ -178,10 +178,16 @@ impl Delivery {
     }
 }
 
-fn refused(work: &Work, failure: &Failure, before: Option<Box<Reading>>) -> Outcome {
-    let version = match &work.task {
+fn refused(
+    job: &Job,
+    failure: &Failure,
+    before: Option<Box<Reading>>,
+    previous: Vec<u64>,
+) -> Outcome {
+    let version = match &job.work.task {
         Task::State(desired) => Some(desired.version),
         Task::Act(_) => None,
     };
-    Outcome::Refused { version, before, reason: failure.reason.clone() }
+    let (reason, uncertain) = (failure.reason.clone(), job.attempted);
+    Outcome::Refused { version, before, reason, uncertain, previous }
 }

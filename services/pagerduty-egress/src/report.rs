@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_receipt_goes_where_the_records_observations_go_under_an_id_of_the_work() {
-        let outcome = Outcome::Refused { version: Some(7), before: None, reason: "no".to_owned() };
+        let outcome = Outcome::refused(Some(7), "no".to_owned());
         let told = receipt(&desired(Some("Q1")), &pagerduty(), outcome.clone()).unwrap();
         assert_eq!(told.subject, "tandem.in.pagerduty.int_00000000000000000000000000000003.Q1");
         assert_eq!(told.id, "lnk_00000000000000000000000000000001-v7-refused");

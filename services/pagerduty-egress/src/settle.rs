@@ -67,11 +67,10 @@ pub async fn state(
             let desired = Desired { want: priorities.fit(&desired.want), ..desired.clone() };
             make(caller, &desired, create, &priorities).await
         }
-        (None, None) => Ok(Outcome::Refused {
-            version: Some(desired.version),
-            before: None,
-            reason: "there is no record yet, and nothing says how to create it".to_owned(),
-        }),
+        (None, None) => {
+            let reason = "there is no record yet, and nothing says how to create it".to_owned();
+            Ok(Outcome::refused(Some(desired.version), reason))
+        }
     }
 }
 

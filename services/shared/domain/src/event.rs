@@ -100,6 +100,9 @@ pub struct Observation {
     /// The one field whose change it announces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Field>,
+    /// Whether it tells that the record came to be, which is older than anything a call can show.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins: bool,
     /// The note it announces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<ForeignNote>,
@@ -171,7 +174,20 @@ pub enum Outcome {
         before: Option<Box<Reading>>,
         /// Why, in words for people.
         reason: String,
+        /// Whether an earlier attempt of unknown outcome may have taken effect, now or later.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        uncertain: bool,
+        /// The versions whose writes were attempted before this one, the last few.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        previous: Vec<u64>,
     },
+}
+
+impl Outcome {
+    /// A refusal before anything was read or attempted.
+    pub const fn refused(version: Option<u64>, reason: String) -> Self {
+        Self::Refused { version, before: None, reason, uncertain: false, previous: Vec::new() }
+    }
 }
 
 /// What the egress reports after it has dealt with one message.

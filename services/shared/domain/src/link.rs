@@ -222,6 +222,16 @@ pub struct Held {
     pub not_before: Option<Timestamp>,
 }
 
+/// Something that was replaced over there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The value, in the external side's words; none where nobody saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Foreign>,
+    /// By when it had been replaced, on our clock.
+    pub until: Timestamp,
+}
+
 /// What a link remembers of one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkField {
@@ -241,9 +251,12 @@ pub struct LinkField {
     /// Our last writes that landed, oldest first: what they put there is nobody's edit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub landed: Vec<Landed>,
-    /// What they held before `theirs`, which a lagging read may still show.
+    /// What they held before `theirs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Foreign>,
+    /// What they held shortly before, oldest first, which a lagging read may still show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
     /// The last edit over there that was judged, by its time and place: each is judged once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<(Timestamp, u64)>,

@@ -108,6 +108,7 @@ fn observe(
         actor: event.agent.get().map(actor),
         record_title: title(data),
         edited: edited(kind).or_else(|| edited_label(kind, data)).filter(shows),
+        begins: kind == EventType::Triggered,
         note: (kind == EventType::Annotated).then(|| note(data)).flatten(),
         remark: if lost {
             Some(format!("{event_type} names no incident"))

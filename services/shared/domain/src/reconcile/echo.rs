@@ -68,6 +68,21 @@ impl Draft<'_> {
         agree
     }
 
+    /// Whether a write of ours to another field may have undone what was there at `lo` (rule 26).
+    pub(super) fn undoes(&self, link: LinkId, field: Field, value: &Foreign, lo: Timestamp) -> bool {
+        let Some(link) = self.link(link) else { return false };
+        let Some(config) = self.config(link.integration) else { return false };
+        config.fields.iter().filter(|(cause, _)| **cause != field).any(|(cause, rule)| {
+            let undone = rule.disturbs.iter().filter(|it| {
+                it.field == field && Some(&*it.from) == value.value.as_deref()
+            });
+            let landed = || link.fields.get(cause).into_iter().flat_map(|seen| &seen.landed);
+            undone.into_iter().any(|it| {
+                landed().any(|landed| lo <= landed.until && changes_to(landed, &it.by))
+            })
+        })
+    }
+
     fn agrees(&self, link: LinkId, field: Field, value: &Foreign) -> bool {
         let rule = self.verdict_on(link, field).map(|verdict| verdict.rule);
         rule.is_some_and(|rule| rule.lens.agree(self.incident.value(field), value))
@@ -119,8 +134,9 @@ impl Draft<'_> {
             let carried = |version: u64| (intent.since..=intent.version).contains(&version);
             match (told, sight.attempted) {
                 (true, _) => hi >= intent.opened,
-                (false, true) => intent.attempted || carried(sight.answers),
-                (false, false) => intent.attempted || sight.previous.iter().any(|it| carried(*it)),
+                (false, _) if intent.attempted => true,
+                (false, true) if carried(sight.answers) => true,
+                (false, _) => sight.previous.iter().any(|it| carried(*it)),
             }
         };
         let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call, sight);
@@ -173,6 +189,16 @@ fn is_stranger(link: &Link, actor: &Actor) -> bool {
     known().next().is_some() && !agents.any(|landed| landed.agent.as_ref() == Some(id))
 }
 
+/// Whether a value is the one that causes an effect.
+fn is_done(value: &Value, by: &str) -> bool {
+    value.as_deref().is_some_and(|value| parts(value).0 == by)
+}
+
+/// Whether a write of ours brought that value about, as far as is known.
+fn changes_to(landed: &Landed, by: &str) -> bool {
+    is_done(&landed.value, by) && !landed.over.as_ref().is_some_and(|over| is_done(&over.value, by))
+}
+
 /// Rule 26: whether a value is there because a write of ours to another field put it there.
 fn disturbed(
     fields: &BTreeMap<Field, LinkField>,
@@ -197,16 +223,13 @@ fn disturbed(
     });
     causes.into_iter().any(|(cause, by)| {
         let Some(other) = fields.get(&cause) else { return false };
-        let does = |value: &Value| value.as_deref().is_some_and(|value| parts(value).0 == by);
+        let does = |value: &Value| is_done(value, by);
         // What shows the effect shows the cause, where it shows that field at all.
         let shown = sight.snapshot.fields.get(&config.external_name(cause));
         if cause != field && shown.is_some_and(|shown| !does(&shown.value)) {
             return false;
         }
-        let changed = |it: &&Landed| {
-            does(&it.value) && !it.over.as_ref().is_some_and(|over| does(&over.value))
-        };
-        let landed = other.landed.iter().filter(changed).any(|landed| {
+        let landed = other.landed.iter().filter(|it| changes_to(it, by)).any(|landed| {
             let until = landed.until.checked_add(EFFECT_MAX).unwrap_or(landed.until);
             hi >= landed.from && lo <= until
         });

@@ -157,6 +157,7 @@ impl Draft<'_> {
                 attempted: true,
                 previous: &[],
                 lags: false,
+                begins: observation.begins,
             });
         }
         if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Configs, Input, State, Step, Write, WriteState, draft::Draft, judge::Authorship, sight::Sight,
@@ -61,10 +61,12 @@ pub(super) fn apply(
             draft.settle(link, (*version, previous), &fates, &seen, *uncertain);
         }
         Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
-        Outcome::Refused { version, before, reason } => {
-            let call = Call { wrote: false, lags: true, previous: &[] };
+        Outcome::Refused { version, before, reason, uncertain, previous } => {
+            let call = Call { wrote: *uncertain, lags: true, previous };
             draft.read(link, before.as_deref(), version.unwrap_or(0), call);
-            draft.refused(link, *version, reason);
+            draft.refused(link, *version, reason, |intent| {
+                *uncertain || intent.attempted || was_tried(intent, previous)
+            });
         }
     }
     draft.finish(false)
@@ -111,6 +113,7 @@ impl Draft<'_> {
             attempted,
             previous,
             lags,
+            begins: false,
         });
     }
 
@@ -168,17 +171,20 @@ impl Draft<'_> {
         }
         let Some(reading) = seen.before.or(seen.after) else { return };
         for (field, intent) in closed {
-            if uncertain || previous.iter().any(|it| (intent.since..=intent.version).contains(it)) {
-                // It may have been the attempt whose outcome nobody knows, or is yet to be told.
-                let (value, rev, from) = (intent.value, intent.rev, intent.opened);
-                let until = reading.received.checked_add(GRACE).unwrap_or(reading.received);
-                let (agent, late) = (None, true);
-                let landed = Landed { value, over: None, rev, from, until, agent, late };
-                self.keep_landed(id, field, landed);
+            if uncertain || was_tried(&intent, previous) {
+                self.may_land(id, field, intent, reading.received);
             } else {
                 self.never_sent(id, field, intent, reading);
             }
         }
+    }
+
+    /// It may have been the attempt whose outcome nobody knows, or is yet to be told.
+    fn may_land(&mut self, id: LinkId, field: Field, intent: Intent, known: Timestamp) {
+        let (value, rev, from) = (intent.value, intent.rev, intent.opened);
+        let until = known.checked_add(GRACE).unwrap_or(known);
+        let (agent, late) = (None, true);
+        self.keep_landed(id, field, Landed { value, over: None, rev, from, until, agent, late });
     }
 
     fn keep_landed(&mut self, id: LinkId, field: Field, landed: Landed) {
@@ -261,6 +267,7 @@ impl Draft<'_> {
             attempted: false,
             previous: &[],
             lags: false,
+            begins: false,
         };
         let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);
         let written = Authorship { lo, hi, at, raced: true, unsure: false, announced };
@@ -268,7 +275,13 @@ impl Draft<'_> {
     }
 
     /// A refusal for good: nothing is tried again until something else is wanted.
-    fn refused(&mut self, id: LinkId, version: Option<u64>, reason: &str) {
+    fn refused(
+        &mut self,
+        id: LinkId,
+        version: Option<u64>,
+        reason: &str,
+        may_have_landed: impl Fn(&Intent) -> bool,
+    ) {
         let at = self.input.at;
         let Some(link) = self.link_mut(id) else { return };
         link.problem = Some(reason.to_owned());
@@ -277,18 +290,21 @@ impl Draft<'_> {
         let mut refused = Vec::new();
         for (field, seen) in &mut link.fields {
             let closed = seen.open.extract_if(.., |intent| intent.version <= version);
-            refused.extend(closed.map(|intent| (*field, intent.value)));
+            refused.extend(closed.map(|intent| (*field, intent)));
         }
-        let write = |(field, value)| Write {
-            link: id,
-            version,
-            field,
-            value,
-            state: WriteState::Refused,
-            at,
-        };
-        self.writes.extend(refused.into_iter().map(write));
+        for (field, intent) in refused {
+            let (value, state) = (intent.value.clone(), WriteState::Refused);
+            self.writes.push(Write { link: id, version, field, value, state, at });
+            if may_have_landed(&intent) {
+                self.may_land(id, field, intent, at);
+            }
+        }
     }
+}
+
+/// Whether one of the versions that carried an intent was attempted.
+fn was_tried(intent: &Intent, attempted: &[u64]) -> bool {
+    attempted.iter().any(|version| (intent.since..=intent.version).contains(version))
 }
 
 /// What was written and did not stick is not written again until something else is wanted;

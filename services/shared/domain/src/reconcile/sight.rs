@@ -16,7 +16,7 @@ use crate::{
     id::LinkId,
     incident::Actor,
     lens::Foreign,
-    link::{Held, LinkField, Order, Stamp, Theirs},
+    link::{Held, LinkField, Order, Replaced, Stamp, Theirs},
 };
 
 /// A reading of a record, with who is thought to have changed what it shows.
@@ -36,11 +36,15 @@ pub(super) struct Sight<'a> {
     /// Whether it may come from a copy of the data that lags behind, as a read can and the answer
     /// to a write cannot.
     pub(super) lags: bool,
+    /// Whether it tells that the record came to be: nothing a call showed is older.
+    pub(super) begins: bool,
 }
 
 /// How long a read may show what was there before: PagerDuty tells nothing about its replicas, so
 /// this is our assumption, and all it costs is a second read.
 pub(super) const LAG_MAX: SignedDuration = SignedDuration::from_secs(5);
+/// The most replaced values a field keeps in mind.
+const REPLACED_MAX: usize = 8;
 
 /// How what is seen now stands to what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +72,9 @@ impl Draft<'_> {
     }
 
     fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
-        let Some(link) = self.link_mut(sight.link) else { return };
-        let seen = link.fields.entry(field).or_default();
+        let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
+        let undone = self.undoes(sight.link, field, value, lo);
+        let Some(seen) = self.seen_mut(sight.link, field) else { return };
         let now = Theirs { value: value.clone(), stamp: sight.stamp };
         let edited = sight.edited == Some(field);
         let due = edited && is_due(seen, &sight.stamp);
@@ -77,8 +82,7 @@ impl Draft<'_> {
             seen.judged = Some((occurred_at, sequence));
         }
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
-        let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
-        let raced = overwrites(seen, lo);
+        let raced = overwrites(seen, lo) || undone;
         let at = sight.stamp.likely(clock);
         let exact = Authorship { lo, hi, at, raced: false, unsure: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
@@ -105,9 +109,7 @@ impl Draft<'_> {
             News::Stale => {}
             News::Unordered => self.doubt(sight, field, now, due.then_some((exact, raced)), clock),
             News::Newer => {
-                if let Some(before) = seen.theirs.replace(now) {
-                    seen.previous = Some(before.value);
-                }
+                replace(seen, now, clock);
                 let again =
                     doubted.is_some_and(|held| held.judged && held.seen.value.value == value.value);
                 if again && settles {
@@ -165,7 +167,7 @@ impl Draft<'_> {
         if let Some(held) = seen.held.as_mut().filter(|held| older(held)) {
             held.judged |= judged && held.seen.value.value == value.value;
         } else {
-            let not_before = if sight.lags { lagging(seen, &now, clock) } else { None };
+            let not_before = if sight.lags { lagging(seen, &now) } else { None };
             seen.held = Some(Held { seen: now, asked: 0, judged, not_before });
         }
         if let Some((exact, raced)) = due {
@@ -221,22 +223,43 @@ fn place(seen: &LinkField, now: &Theirs, sight: &Sight<'_>, clock: Offset) -> (b
         return (after_held, News::Same);
     }
     let as_held = held.is_some_and(|held| held.seen.value.value == now.value.value);
+    let lags = sight.lags && lagging(seen, now).is_some();
+    let older = sight.begins && matches!(theirs.stamp, Stamp::Read { .. });
     match now.stamp.order(&theirs.stamp, clock) {
-        _ if asked => (true, News::Newer),
+        _ if asked && !lags => (true, News::Newer),
+        _ if older => (false, News::Stale),
         Order::Older => (false, News::Stale),
-        Order::Newer if sight.lags && lagging(seen, now, clock).is_some() => {
-            (false, News::Unordered)
-        }
+        Order::Newer if lags => (false, News::Unordered),
         Order::Unordered => (false, News::Unordered),
         Order::Newer => (after_held || as_held, News::Newer),
     }
 }
 
+/// Puts a newer observation in the place of theirs, and keeps what it replaces.
+fn replace(seen: &mut LinkField, now: Theirs, clock: Offset) {
+    let until = now.stamp.latest(clock);
+    // A webhook that is the first to show a field most likely tells of the record's beginning.
+    let first_read = matches!(now.stamp, Stamp::Read { .. });
+    let before = seen.theirs.replace(now).map(|before| before.value);
+    if before.is_none() && !first_read {
+        return;
+    }
+    seen.replaced.retain(|old| old.until.checked_add(LAG_MAX).is_ok_and(|lag| lag > until));
+    seen.replaced.push(Replaced { value: before.clone(), until });
+    if seen.replaced.len() > REPLACED_MAX {
+        seen.replaced.remove(0);
+    }
+    seen.previous = before.or(seen.previous.take());
+}
+
 /// Where a read shows what was there before, so soon that it may come from a copy of the data that
-/// lags behind: from when on a read can be believed.
-fn lagging(seen: &LinkField, now: &Theirs, clock: Offset) -> Option<Timestamp> {
-    let (Stamp::Read { sent, .. }, Some(theirs)) = (now.stamp, &seen.theirs) else { return None };
-    let back = seen.previous.as_ref().is_some_and(|previous| previous.value == now.value.value);
-    let until = theirs.stamp.latest(clock).checked_add(LAG_MAX).ok()?;
-    (back && sent < until).then_some(until)
+/// lags behind: from when on a read can be believed. What was there before the first read may be
+/// anything.
+fn lagging(seen: &LinkField, now: &Theirs) -> Option<Timestamp> {
+    let Stamp::Read { sent, .. } = now.stamp else { return None };
+    let may_be = |old: &&Replaced| {
+        old.value.as_ref().is_none_or(|value| value.value == now.value.value)
+    };
+    let until = seen.replaced.iter().rev().find(may_be)?.until.checked_add(LAG_MAX).ok()?;
+    (sent < until).then_some(until)
 }

@@ -28,6 +28,8 @@ pub(super) struct Job {
     failures: i64,
     /// Whether a call of it, or of an older one, may have landed unseen.
     attempted: bool,
+    /// Whether it was delivered before, so that it may have been done and reported.
+    again: bool,
 }
 
 #[derive(Debug)]
@@ -105,12 +107,13 @@ impl World {
         let egress = &mut self.hands[side];
         let Some((desired, deliveries)) = &mut egress.broker else { return };
         *deliveries += 1;
-        let attempted = *deliveries > 1 || now < egress.unsure_until;
+        let again = *deliveries > 1;
+        let attempted = again || now < egress.unsure_until;
         let creates = desired.record.is_none();
         let settled = if attempted && creates { now + SETTLING } else { now };
         let held = desired.not_before.map_or(now, |at| super::millis(at) + 1);
-        let mut job =
-            Job { desired: desired.clone(), due: settled.max(held), failures: 0, attempted };
+        let (desired, due) = (desired.clone(), settled.max(held));
+        let mut job = Job { desired, due, failures: 0, attempted, again };
         if let Some(older) = egress.slot.take() {
             let waits = older.failures > 0 || attempted || job.desired.not_before.is_some();
             job.due = if waits { job.due.max(older.due) } else { job.due.min(older.due) };
@@ -276,9 +279,8 @@ impl World {
                 }
             }
             Some(Answer::Refused(reason)) => {
-                let (before, shown) = hand.before.unzip();
-                let version = Some(hand.job.desired.version);
-                let outcome = Outcome::Refused { version, before: before.map(Box::new), reason };
+                let (before, shown) = hand.before.take().unzip();
+                let outcome = self.refused(side, &hand.job, before, reason);
                 self.finish(side, &hand.job, outcome, shown.into_iter().collect());
             }
         }
@@ -286,9 +288,8 @@ impl World {
 
     fn create(&mut self, side: usize, mut hand: Hand) {
         let Some(create) = hand.job.desired.create.clone() else {
-            let (version, before) = (Some(hand.job.desired.version), None);
             let reason = "there is no such record".to_owned();
-            let outcome = Outcome::Refused { version, before, reason };
+            let outcome = self.refused(side, &hand.job, None, reason);
             return self.finish(side, &hand.job, outcome, Vec::new());
         };
         let want = |field| hand.job.desired.want.get(&field)?.value.clone();
@@ -314,8 +315,10 @@ impl World {
             }
             return self.later(0, Happening::Work { side });
         }
+        let again = hand.job.again && hand.origin != Origin::Created;
         let (fates, patch) = plan(&hand.job.desired.want, &reading.snapshot, hand.origin);
-        hand.fates = fates;
+        let patch = patch.filter(|_| !again);
+        hand.fates = if again { unsent(fates) } else { fates };
         let version = hand.job.desired.version;
         let created = hand.origin == Origin::Created;
         match patch {
@@ -347,11 +350,23 @@ impl World {
         self.finish(side, &job, outcome, one.into_iter().chain(other).collect());
     }
 
+    fn refused(&self, side: usize, job: &Job, before: Option<Reading>, reason: String) -> Outcome {
+        let version = job.desired.version;
+        Outcome::Refused {
+            version: Some(version),
+            before: before.map(Box::new),
+            reason,
+            uncertain: job.attempted,
+            previous: self.hands[side].attempted_before(version),
+        }
+    }
+
     /// Reports, and then tells the broker that it is done: a copy can die in between.
     fn finish(&mut self, side: usize, job: &Job, outcome: Outcome, shown: Vec<Shown>) {
         let kind = if matches!(outcome, Outcome::Refused { .. }) { "refused" } else { "settled" };
         let Desired { link, version, integration, .. } = job.desired;
-        let id = format!("{link}-v{version}-{kind}");
+        let told = if job.again { "-again" } else { "" };
+        let id = format!("{link}-v{version}-{kind}{told}");
         let receipt = Event::Receipt(Receipt { id, integration, link, outcome });
         self.publish(receipt, Some(side), shown);
         if self.weather.dies(side) {
@@ -381,6 +396,13 @@ impl World {
         }
         self.later(0, Happening::Work { side });
     }
+}
+
+/// What was delivered before may have been done, and somebody may have gone over it since: it is
+/// only read. Whether what differs is still wanted, the reconciler knows.
+fn unsent(fates: BTreeMap<Field, Fate>) -> BTreeMap<Field, Fate> {
+    let left = |fate| if fate == Fate::Sent { Fate::Unexpected } else { fate };
+    fates.into_iter().map(|(field, fate)| (field, left(fate))).collect()
 }
 
 fn hand_of(egress: &mut Egress) -> &mut Hand {

@@ -238,6 +238,7 @@ impl World {
             record_title: None,
             snapshot: Some(self.snapshot()),
             edited,
+            begins: event_type.ends_with("triggered"),
             note: None,
             remark: None,
         };
@@ -625,8 +626,7 @@ fn a_refused_read_is_not_asked_for_again() {
     world.apply(&Event::Observation(observation));
     let asked = world.queue.take().expect("a read is asked for");
     let reason = "there is no such record".to_owned();
-    let (version, before) = (Some(asked.version), None);
-    world.report(asked.link, Outcome::Refused { version, before, reason });
+    world.report(asked.link, Outcome::refused(Some(asked.version), reason));
     world.settle();
     assert_eq!(world.published, 1, "a receipt alone causes nothing new");
 }

@@ -74,6 +74,7 @@ impl World {
             record_title: None,
             snapshot: Some(hook.snapshot),
             edited: hook.edited,
+            begins: hook.event_type == "triggered",
             note: None,
             remark: None,
         };

@@ -311,6 +311,7 @@ impl Sides {
             record_title: None,
             snapshot: Some(snapshot),
             edited,
+            begins: false,
             note: None,
             remark: None,
         }
@@ -381,8 +382,7 @@ impl Sides {
         let (link, version) = (desired.link, desired.version);
         if self.fars[&id].refuses {
             let reason = "refused".to_owned();
-            let (version, before) = (Some(version), None);
-            return self.report(id, link, Outcome::Refused { version, before, reason });
+            return self.report(id, link, Outcome::refused(Some(version), reason));
         }
         let before = self.fars[&id].record.is_some().then(|| self.reading(id));
         if before.is_none() {
