@@ -139,10 +139,22 @@ impl Draft<'_> {
                 (false, _) => sight.previous.iter().any(|it| carried(*it)),
             }
         };
-        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call, sight);
+        let known = (sight, is_known(link, &sight.actor));
+        let disturbed = disturbed(&link.fields, config, field, value, (lo, hi), of_call, known);
         let seen = link.fields.entry(field).or_default();
+        let announced = told && sight.edited == Some(field);
+        // What is there shows our last write until somebody has gone over it.
+        let last = seen.landed.last().map(|last| last.until);
+        let mut landed = seen.landed.iter().rev().filter(|it| it.value == value.value);
+        let landed = landed.find(|it| {
+            let stands = Some(it.until) == last && it.until >= written.lo;
+            let window = (told || it.late) && hi >= it.from && lo <= it.until;
+            window || (!announced && stands)
+        });
         let mut open = seen.open.iter_mut().filter(|intent| is_part(&value.value, &intent.value));
         let open = open.find(|intent| of_call(intent) || (!told && sight.attempted));
+        // What is known to have landed explains more than what may never be sent.
+        let open = open.filter(|intent| !told || intent.attempted || landed.is_none());
         if let Some(intent) = open {
             let announced = written.announced;
             let echo = Echo {
@@ -159,14 +171,6 @@ impl Draft<'_> {
             }
             return true;
         }
-        // A read shows our last write until somebody has gone over it.
-        let last = seen.landed.last().map(|last| last.until);
-        let mut landed = seen.landed.iter().rev().filter(|it| it.value == value.value);
-        let landed = landed.find(|it| {
-            let stands = Some(it.until) == last && it.until >= written.lo;
-            let window = (told || it.late) && hi >= it.from && lo <= it.until;
-            window || (!told && stands)
-        });
         if let Some(landed) = landed {
             if !written.raced {
                 seen.base = Some(Base { value: landed.value.clone(), rev: landed.rev });
@@ -181,12 +185,20 @@ impl Draft<'_> {
 /// side effect of the other.
 const EFFECT_MAX: SignedDuration = SignedDuration::from_secs(1);
 
+/// Whom our calls appear as, as far as is known.
+fn agents(link: &Link) -> impl Iterator<Item = &String> {
+    let landed = link.fields.values().flat_map(|seen| &seen.landed);
+    landed.filter_map(|landed| landed.agent.as_ref())
+}
+
 /// Whether somebody is named as the author who is none of those our calls appear under.
 fn is_stranger(link: &Link, actor: &Actor) -> bool {
-    let mut agents = link.fields.values().flat_map(|seen| &seen.landed);
-    let known = || agents.clone().filter_map(|landed| landed.agent.as_ref());
-    let Some(id) = &actor.id else { return false };
-    known().next().is_some() && !agents.any(|landed| landed.agent.as_ref() == Some(id))
+    actor.id.is_some() && agents(link).next().is_some() && !is_known(link, actor)
+}
+
+/// Whether the one named as the author is one of those our calls appear under.
+fn is_known(link: &Link, actor: &Actor) -> bool {
+    agents(link).any(|agent| actor.id.as_ref() == Some(agent))
 }
 
 /// Whether a value is the one that causes an effect.
@@ -207,16 +219,21 @@ fn disturbed(
     value: &Foreign,
     (lo, hi): (Timestamp, Timestamp),
     of_call: impl Fn(&Intent) -> bool,
-    sight: &Sight<'_>,
+    (sight, known): (&Sight<'_>, bool),
 ) -> bool {
-    let seen = fields.get(&field);
-    let base = seen.and_then(|seen| seen.base.as_ref()?.value.as_deref());
-    let previous = seen.and_then(|seen| seen.previous.as_ref()?.value.as_deref());
+    let began_as = |from: &str| {
+        let Some(seen) = fields.get(&field) else { return false };
+        let base = seen.base.as_ref().and_then(|base| base.value.as_deref());
+        let replaced = seen.replaced.iter().filter_map(|old| old.value.as_ref());
+        let mut held = replaced.chain(&seen.previous).map(|held| held.value.as_deref());
+        base == Some(from) || held.any(|held| held == Some(from))
+    };
+    let of_us = sight.edited == Some(field) && known;
     let causes = config.fields.iter().flat_map(|(other, rule)| {
         let exact = rule.disturbs.iter().filter(|it| {
             it.field == field
                 // A step on the way to what we write is ours wherever the way began.
-                && (*other == field || [base, previous].contains(&Some(&*it.from)))
+                && (*other == field || of_us || began_as(&it.from))
                 && Some(&*it.to) == value.value.as_deref()
         });
         exact.map(|it| (*other, it.by.as_str()))
@@ -224,9 +241,13 @@ fn disturbed(
     causes.into_iter().any(|(cause, by)| {
         let Some(other) = fields.get(&cause) else { return false };
         let does = |value: &Value| is_done(value, by);
-        // What shows the effect shows the cause, where it shows that field at all.
+        // What shows the effect shows the cause, or what we wrote since, where it shows that field.
+        let wrote = |value: &Value| {
+            other.open.iter().any(|intent| intent.value == *value && of_call(intent))
+        };
         let shown = sight.snapshot.fields.get(&config.external_name(cause));
-        if cause != field && shown.is_some_and(|shown| !does(&shown.value)) {
+        let hides = |shown: &Foreign| !does(&shown.value) && !wrote(&shown.value);
+        if cause != field && shown.is_some_and(hides) {
             return false;
         }
         let landed = other.landed.iter().filter(|it| changes_to(it, by)).any(|landed| {

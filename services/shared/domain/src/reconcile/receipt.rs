@@ -164,7 +164,10 @@ impl Draft<'_> {
         let mut closed = Vec::new();
         for (field, held) in &mut link.fields {
             let done = held.open.extract_if(.., |intent| intent.version <= version);
-            closed.extend(done.filter(|intent| !intent.attempted).map(|intent| (*field, intent)));
+            // What was tried, and has not been accounted for by its fate.
+            let stands = matches!(fates.get(field), Some(Fate::Sent | Fate::Equal));
+            let open = |intent: &Intent| !intent.attempted || (uncertain && !stands);
+            closed.extend(done.filter(open).map(|intent| (*field, intent)));
         }
         if latest && version >= link.version {
             forget_wants(link, fates, seen.after);
