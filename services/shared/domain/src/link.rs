@@ -194,6 +194,9 @@ pub struct Landed {
     pub rev: u64,
     /// When it was opened, on our clock.
     pub from: Timestamp,
+    /// When the read that it began with was sent, on our clock, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Timestamp>,
     /// By when it had landed, on our clock.
     pub until: Timestamp,
     /// Whom the external side takes for the author of our calls, where it told.
@@ -260,6 +263,9 @@ pub struct LinkField {
     /// The last edit over there that was judged, by its time and place: each is judged once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<(Timestamp, u64)>,
+    /// The last edit over there that was told in our name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echoed: Option<(Timestamp, u64)>,
     /// Which platform value each external value last stood for, where it stands for several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remembered: BTreeMap<String, String>,

@@ -1,10 +1,12 @@
 //! What people ask for besides values: deciding conflicts, joining and parting, comparing again.
 
+use jiff::Timestamp;
+
 use super::{Configs, Input, State, Step, TimelineKind, draft::Draft, edit::refuse};
 use crate::{
     event::{Change, Edit, Refusal},
     id::{IntegrationId, LinkId, RecordId},
-    link::{Link, LinkField},
+    link::{Held, Link, LinkField, Stamp, Theirs},
 };
 
 pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Configs) -> Step {
@@ -21,6 +23,20 @@ pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Confi
         Ok(()) => draft.finish(true),
         Err((refusal, message)) => refuse(Some(before), refusal, message),
     }
+}
+
+/// What is still known of a field when its link is joined again: what they held, to be read and
+/// judged before anything is written over it, even where it is the same, and then nobody knows when
+/// it was written.
+fn as_parted(known: LinkField) -> LinkField {
+    let (sent, received) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+    let held = known.theirs.as_ref().map(|theirs| Held {
+        seen: Theirs { value: theirs.value.clone(), stamp: Stamp::Read { sent, received } },
+        asked: 0,
+        judged: true,
+        not_before: None,
+    });
+    LinkField { theirs: known.theirs, held, ..LinkField::default() }
 }
 
 impl Draft<'_> {
@@ -48,10 +64,8 @@ impl Draft<'_> {
                 // What both sides did in between is settled like a pair that is linked at first,
                 // but for what is known of when.
                 let (version, confirmed) = (link.version, link.confirmed);
-                let seen =
-                    |seen: LinkField| LinkField { theirs: seen.theirs, ..LinkField::default() };
                 let fields = std::mem::take(&mut link.fields).into_iter();
-                let fields = fields.map(|(field, known)| (field, seen(known))).collect();
+                let fields = fields.map(|(field, known)| (field, as_parted(known))).collect();
                 let (number, url) = (link.number, link.url.take());
                 let fresh = Link::new(link.id, link.incident, integration);
                 *link = Link { number, url, version, confirmed, fields, ..fresh };

@@ -197,7 +197,7 @@ fn is_stranger(link: &Link, actor: &Actor) -> bool {
 }
 
 /// Whether the one named as the author is one of those our calls appear under.
-fn is_known(link: &Link, actor: &Actor) -> bool {
+pub(super) fn is_known(link: &Link, actor: &Actor) -> bool {
     agents(link).any(|agent| actor.id.as_ref() == Some(agent))
 }
 

@@ -186,8 +186,8 @@ impl Draft<'_> {
     fn may_land(&mut self, id: LinkId, field: Field, intent: Intent, known: Timestamp) {
         let (value, rev, from) = (intent.value, intent.rev, intent.opened);
         let until = known.checked_add(GRACE).unwrap_or(known);
-        let (agent, late) = (None, true);
-        self.keep_landed(id, field, Landed { value, over: None, rev, from, until, agent, late });
+        let (over, read, agent, late) = (None, None, None, true);
+        self.keep_landed(id, field, Landed { value, over, rev, from, read, until, agent, late });
     }
 
     fn keep_landed(&mut self, id: LinkId, field: Field, landed: Landed) {
@@ -241,7 +241,8 @@ impl Draft<'_> {
             let (late, agent) = (uncertain, seen.agent.clone());
             // A retry finds what an attempt of unknown outcome put there.
             let over = shown(seen.before).filter(|_| !uncertain);
-            let landed = Landed { value: value.clone(), over, rev, from, until, agent, late };
+            let (written, read) = (value.clone(), seen.before.map(|before| before.sent));
+            let landed = Landed { value: written, over, rev, from, read, until, agent, late };
             // Calls of one link go one at a time, so no two end at the same instant.
             let again = |it: &Landed| it.until == landed.until;
             if held.landed.iter().any(again) {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     draft::Draft,
+    echo::is_known,
     judge::{Authorship, Verdict},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     id::LinkId,
     incident::Actor,
     lens::Foreign,
-    link::{Held, LinkField, Order, Replaced, Stamp, Theirs},
+    link::{Held, Landed, LinkField, Order, Replaced, Stamp, Theirs},
 };
 
 /// A reading of a record, with who is thought to have changed what it shows.
@@ -74,12 +75,22 @@ impl Draft<'_> {
     fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
         let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
         let undone = self.undoes(sight.link, field, value, lo);
+        let of_us = self.link(sight.link).is_some_and(|link| is_known(link, &sight.actor));
         let Some(seen) = self.seen_mut(sight.link, field) else { return };
         let now = Theirs { value: value.clone(), stamp: sight.stamp };
         let edited = sight.edited == Some(field);
         let due = edited && is_due(seen, &sight.stamp);
         if due && let Stamp::Told { occurred_at, sequence, .. } = sight.stamp {
-            seen.judged = Some((occurred_at, sequence));
+            // What our own edits went over is still to be judged when it comes late.
+            let written = seen.open.iter().map(|it| (&it.value, it.opened, None));
+            let landed = seen.landed.iter().map(|it| (&it.value, it.from, Some(it.until)));
+            let mut ours = written.chain(landed);
+            let of_us = of_us
+                || ours.any(|(ours, from, until)| {
+                    *ours == value.value && hi >= from && until.is_none_or(|until| lo <= until)
+                });
+            let last = if of_us { &mut seen.echoed } else { &mut seen.judged };
+            *last = Some((occurred_at, sequence));
         }
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
         let raced = overwrites(seen, lo) || undone;
@@ -106,7 +117,12 @@ impl Draft<'_> {
             News::Stale if due && raced => {
                 self.judge(sight, field, value, &Authorship { raced: true, ..exact });
             }
-            News::Stale => {}
+            News::Stale if edited => {}
+            News::Stale => {
+                if let Some(written) = gone_over(seen, value, sight, &exact) {
+                    self.judge(sight, field, value, &written);
+                }
+            }
             News::Unordered => self.doubt(sight, field, now, due.then_some((exact, raced)), clock),
             News::Newer => {
                 replace(seen, now, clock);
@@ -199,12 +215,46 @@ impl Draft<'_> {
 /// Whether an announced edit is later than the last one judged.
 fn is_due(seen: &LinkField, stamp: &Stamp) -> bool {
     let Stamp::Told { occurred_at, sequence, .. } = stamp else { return false };
-    seen.judged.is_none_or(|judged| (*occurred_at, *sequence) > judged)
+    let place = (*occurred_at, *sequence);
+    seen.judged.is_none_or(|judged| place > judged) && seen.echoed != Some(place)
 }
 
 /// Whether a write of ours may have gone over what was there at `lo`.
 fn overwrites(seen: &LinkField, lo: Timestamp) -> bool {
     seen.landed.last().is_some_and(|landed| lo <= landed.until)
+}
+
+/// Rule 28: what nobody announced shows late, in the webhook of something else, as written between
+/// the read and the write of a call of ours, which went over it unseen. The clocks do not tell it
+/// from what was there just before that read, but then it had been seen or was itself gone over.
+fn gone_over(
+    seen: &mut LinkField,
+    value: &Foreign,
+    sight: &Sight<'_>,
+    exact: &Authorship,
+) -> Option<Authorship> {
+    if !matches!(sight.stamp, Stamp::Told { .. }) || sight.begins || is_known_value(seen, value) {
+        return None;
+    }
+    let over = |it: &&Landed| exact.lo <= it.until && it.read.is_some_and(|read| exact.hi >= read);
+    let landed = seen.landed.iter().rev().find(over)?;
+    let (lo, until) = (landed.read?, landed.until);
+    let (hi, at) = (exact.hi.min(until).max(lo), exact.at.clamp(lo, until.max(lo)));
+    seen.replaced.push(Replaced { value: Some(value.clone()), until });
+    Some(Authorship { lo, hi, at, raced: true, unsure: false, announced: false })
+}
+
+/// Whether a value is one that the field was seen to hold, or that we wrote.
+fn is_known_value(seen: &LinkField, value: &Foreign) -> bool {
+    let theirs = seen.theirs.iter().map(|theirs| &theirs.value);
+    let held = seen.held.iter().map(|held| &held.seen.value);
+    let replaced = seen.replaced.iter().filter_map(|old| old.value.as_ref());
+    let over = seen.landed.iter().filter_map(|landed| landed.over.as_ref());
+    let shown = theirs.chain(held).chain(replaced).chain(over).chain(&seen.previous);
+    let base = seen.base.iter().map(|base| &base.value);
+    let open = seen.open.iter().map(|intent| &intent.value);
+    let written = seen.landed.iter().map(|landed| &landed.value).chain(open).chain(base);
+    shown.map(|shown| &shown.value).chain(written).any(|known| *known == value.value)
 }
 
 /// Places an observation against what is known, and says whether it settles what was held.

@@ -258,7 +258,7 @@ impl World {
             None | Some(Answer::Trouble) => self.again(side, hand),
             Some(Answer::Shown { snapshot, shown, date }) => {
                 let (sent, received) = (super::at(hand.sent), super::at(self.now));
-                self.showed(side, &shown);
+                self.showed(side, &shown, None);
                 let date = Some(super::at(date));
                 let reading = Reading { sent, received, date, snapshot: *snapshot };
                 self.showing(side, hand, reading, shown);
@@ -308,17 +308,17 @@ impl World {
             return self.settled(side, hand, Some((reading, shown)));
         }
         let newer = self.hands[side].slot.is_some();
-        if newer && hand.origin == Origin::Linked && self.weather.called_off(side) {
+        let off = newer && hand.origin == Origin::Linked && self.weather.called_off(side);
+        if off {
             self.say(|| format!("version {} is called off", hand.job.desired.version));
             if let Some(newer) = &mut self.hands[side].slot {
                 newer.attempted |= hand.job.attempted;
             }
-            return self.later(0, Happening::Work { side });
         }
-        let again = hand.job.again && hand.origin != Origin::Created;
+        let only_read = hand.job.again && hand.origin != Origin::Created || off;
         let (fates, patch) = plan(&hand.job.desired.want, &reading.snapshot, hand.origin);
-        let patch = patch.filter(|_| !again);
-        hand.fates = if again { unsent(fates) } else { fates };
+        let patch = patch.filter(|_| !only_read);
+        hand.fates = if only_read { unsent(fates) } else { fates };
         let version = hand.job.desired.version;
         let created = hand.origin == Origin::Created;
         match patch {
@@ -399,7 +399,8 @@ impl World {
 }
 
 /// What was delivered before may have been done, and somebody may have gone over it since: it is
-/// only read. Whether what differs is still wanted, the reconciler knows.
+/// only read, as is what a newer version has overtaken. Whether what differs is still wanted, the
+/// reconciler knows.
 fn unsent(fates: BTreeMap<Field, Fate>) -> BTreeMap<Field, Fate> {
     let left = |fate| if fate == Fate::Sent { Fate::Unexpected } else { fate };
     fates.into_iter().map(|(field, fate)| (field, left(fate))).collect()

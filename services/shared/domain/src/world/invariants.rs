@@ -306,10 +306,14 @@ impl World {
         if mark.judged.is_some() || mark.agreed || mark.field == Field::AssignedTo {
             return;
         }
+        // A record that was parted is nobody's business any more.
+        if self.link(mark.side).is_none_or(|link| link.detached) {
+            return;
+        }
         let what = format!("{} of {} [{number}], by version {version}", mark.field, mark.side);
         let kind = match mark {
             _ if mark.coincides => Violation::Coincident,
-            _ if mark.shown && !mark.hidden => Violation::Lost,
+            _ if mark.shown && !mark.hidden && !self.went_back(mark) => Violation::Lost,
             _ => Violation::Unseeable,
         };
         self.violated(kind, what);

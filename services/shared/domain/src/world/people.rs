@@ -32,8 +32,12 @@ pub(super) struct Mark {
     pub(super) at: i64,
     /// What it replaced.
     pub(super) over: Value,
+    /// Whose edit it replaced.
+    pub(super) after: Option<usize>,
     /// Whether anything that reached us showed it.
     pub(super) shown: bool,
+    /// Whether a message that reached us announced it.
+    pub(super) announced: bool,
     /// What the rules made of it.
     pub(super) judged: Option<Rule>,
     /// Whether it was what ours said when it was seen.
@@ -123,7 +127,12 @@ impl World {
             value,
             at: now,
             over: before.value.clone(),
+            after: match before.author {
+                Author::Person(number) => Some(number),
+                _ => None,
+            },
             shown: false,
+            announced: false,
             judged: None,
             agreed: false,
             coincides: false,
@@ -226,14 +235,28 @@ impl World {
     }
 
     /// A message that reached us shows these values.
-    pub(super) fn showed(&mut self, side: usize, shown: &Shown) {
-        for cell in shown.values() {
+    pub(super) fn showed(&mut self, side: usize, shown: &Shown, announced: Option<Field>) {
+        for (field, cell) in shown {
             if let Author::Person(mark) = cell.author
                 && let Some(mark) = self.ledger.get_mut(mark).filter(|mark| mark.side == side)
             {
                 mark.shown = true;
+                mark.announced |= announced == Some(*field) && mark.field == *field;
             }
         }
+    }
+
+    /// Whether somebody went back to what had been shown before, past edits that nothing showed: it
+    /// looks as if nobody had done anything.
+    pub(super) fn went_back(&self, mark: &Mark) -> bool {
+        let mut first = mark;
+        while let Some(before) = first.after.and_then(|number| self.ledger.get(number))
+            && before.field == mark.field
+            && !before.shown
+        {
+            first = before;
+        }
+        !mark.announced && first.over == mark.value
     }
 
     /// A write of ours went over these values.

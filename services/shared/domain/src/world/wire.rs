@@ -78,7 +78,7 @@ impl World {
             note: None,
             remark: None,
         };
-        self.showed(side, &hook.shown);
+        self.showed(side, &hook.shown, hook.edited);
         self.publish(Event::Observation(Box::new(event)), Some(side), vec![hook.shown]);
     }
 
