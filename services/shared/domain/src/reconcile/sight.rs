@@ -100,7 +100,14 @@ impl Draft<'_> {
         let doubted = seen.held.clone();
         if settles {
             seen.held = None;
+            let past = doubted.as_ref().filter(|held| !held.judged && held.seen.value.value != value.value);
+            if let Some(Held { seen: past, .. }) = past
+                && let Some(written) = gone_over(seen, past, clock)
+            {
+                self.judge(sight, field, &past.value, &written);
+            }
         }
+        let Some(seen) = self.seen_mut(sight.link, field) else { return };
         match news {
             News::Same => {
                 if let Some(theirs) = &mut seen.theirs
@@ -119,7 +126,8 @@ impl Draft<'_> {
             }
             News::Stale if edited => {}
             News::Stale => {
-                if let Some(written) = gone_over(seen, value, sight, &exact) {
+                let over = if sight.begins { None } else { gone_over(seen, &now, clock) };
+                if let Some(written) = over {
                     self.judge(sight, field, value, &written);
                 }
             }
@@ -227,19 +235,16 @@ fn overwrites(seen: &LinkField, lo: Timestamp) -> bool {
 /// Rule 28: what nobody announced shows late, in the webhook of something else, as written between
 /// the read and the write of a call of ours, which went over it unseen. The clocks do not tell it
 /// from what was there just before that read, but then it had been seen or was itself gone over.
-fn gone_over(
-    seen: &mut LinkField,
-    value: &Foreign,
-    sight: &Sight<'_>,
-    exact: &Authorship,
-) -> Option<Authorship> {
-    if !matches!(sight.stamp, Stamp::Told { .. }) || sight.begins || is_known_value(seen, value) {
+fn gone_over(seen: &mut LinkField, shown: &Theirs, clock: Offset) -> Option<Authorship> {
+    let Theirs { value, stamp } = shown;
+    if !matches!(stamp, Stamp::Told { .. }) || is_known_value(seen, value) {
         return None;
     }
-    let over = |it: &&Landed| exact.lo <= it.until && it.read.is_some_and(|read| exact.hi >= read);
+    let (first, last) = (stamp.earliest(clock), stamp.latest(clock));
+    let over = |it: &&Landed| first <= it.until && it.read.is_some_and(|read| last >= read);
     let landed = seen.landed.iter().rev().find(over)?;
     let (lo, until) = (landed.read?, landed.until);
-    let (hi, at) = (exact.hi.min(until).max(lo), exact.at.clamp(lo, until.max(lo)));
+    let (hi, at) = (last.min(until).max(lo), stamp.likely(clock).clamp(lo, until.max(lo)));
     seen.replaced.push(Replaced { value: Some(value.clone()), until });
     Some(Authorship { lo, hi, at, raced: true, unsure: false, announced: false })
 }

@@ -236,6 +236,10 @@ impl World {
 
     /// A message that reached us shows these values.
     pub(super) fn showed(&mut self, side: usize, shown: &Shown, announced: Option<Field>) {
+        // What happens to a record while it is parted is nobody's business.
+        if self.link(side).is_some_and(|link| link.detached) {
+            return;
+        }
         for (field, cell) in shown {
             if let Author::Person(mark) = cell.author
                 && let Some(mark) = self.ledger.get_mut(mark).filter(|mark| mark.side == side)
@@ -262,6 +266,9 @@ impl World {
     /// A write of ours went over these values.
     pub(super) fn overwritten(&mut self, side: usize, version: u64, over: &[(Field, Cell)]) {
         let now = self.now;
+        if self.link(side).is_some_and(|link| link.detached) {
+            return;
+        }
         for (field, cell) in over {
             let Author::Person(number) = cell.author else { continue };
             let now_there = self.fars[side].cells.get(field).cloned();
