@@ -10,7 +10,7 @@ use crate::{
     id::{ConflictId, LinkId},
     incident::{Actor, Side},
     lens::{Foreign, Memory},
-    link::Base,
+    link::{Base, Theirs},
 };
 
 impl Draft<'_> {
@@ -83,8 +83,12 @@ impl Draft<'_> {
             let theirs = self.link(link).and_then(|it| it.fields.get(&field)?.theirs.clone());
             let in_doubt =
                 self.verdict_on(link, field).and_then(|it| it.seen?.held.as_ref()).is_some();
+            let clock =
+                self.link(link).and_then(|it| self.config(it.integration)).map(|it| it.clock);
+            // What was seen before the platform came to say the same proves nothing about it yet.
+            let began = |theirs: &Theirs| clock.map(|clock| theirs.stamp.earliest(clock));
             if let Some(theirs) = theirs.filter(|_| !in_doubt)
-                && self.agree(link, field, &theirs.value, None)
+                && self.agree(link, field, &theirs.value, began(&theirs))
             {
                 self.close(id, Standing::Agreed, None, Actor::unnamed(Side::Platform));
             }

@@ -12,7 +12,7 @@ use crate::{
     incident::Actor,
     integration::Integration,
     lens::{Foreign, is_part, parts},
-    link::{Base, Echo, Intent, Landed, Link, LinkField, Stamp},
+    link::{Base, Echo, Intent, Landed, Link, LinkField, Stamp, link_of_key},
 };
 
 impl Draft<'_> {
@@ -35,7 +35,10 @@ impl Draft<'_> {
         if agrees {
             return true;
         }
-        self.begin_base(sight.link, field, value);
+        let key = sight.snapshot.key.as_deref();
+        if key.and_then(link_of_key) == Some(sight.link) {
+            self.begin_base(sight.link, field, value);
+        }
         if self.is_ours(sight, field, value, written) {
             return true;
         }
@@ -69,17 +72,24 @@ impl Draft<'_> {
     }
 
     /// Whether a write of ours to another field may have undone what was there at `lo` (rule 26).
-    pub(super) fn undoes(&self, link: LinkId, field: Field, value: &Foreign, lo: Timestamp) -> bool {
+    pub(super) fn undoes(
+        &self,
+        link: LinkId,
+        field: Field,
+        value: &Foreign,
+        lo: Timestamp,
+    ) -> bool {
         let Some(link) = self.link(link) else { return false };
         let Some(config) = self.config(link.integration) else { return false };
         config.fields.iter().filter(|(cause, _)| **cause != field).any(|(cause, rule)| {
-            let undone = rule.disturbs.iter().filter(|it| {
-                it.field == field && Some(&*it.from) == value.value.as_deref()
-            });
+            let undone = rule
+                .disturbs
+                .iter()
+                .filter(|it| it.field == field && Some(&*it.from) == value.value.as_deref());
             let landed = || link.fields.get(cause).into_iter().flat_map(|seen| &seen.landed);
-            undone.into_iter().any(|it| {
-                landed().any(|landed| lo <= landed.until && changes_to(landed, &it.by))
-            })
+            undone
+                .into_iter()
+                .any(|it| landed().any(|landed| lo <= landed.until && changes_to(landed, &it.by)))
         })
     }
 

@@ -177,7 +177,11 @@ impl Draft<'_> {
             if uncertain || was_tried(&intent, previous) {
                 self.may_land(id, field, intent, reading.received);
             } else {
-                self.never_sent(id, field, intent, reading);
+                // Whatever else the same answer shows tells how its value came about.
+                let of_echo = |reading: &&Reading| {
+                    intent.echo.as_ref().is_some_and(|echo| echo.hi == reading.received)
+                };
+                self.never_sent(id, field, &intent, seen.after.filter(of_echo).unwrap_or(reading));
             }
         }
     }
@@ -257,9 +261,9 @@ impl Draft<'_> {
     }
 
     /// Rule 16: what was never sent explains nothing. What was taken for its echo was an edit.
-    fn never_sent(&mut self, link: LinkId, field: Field, intent: Intent, reading: &Reading) {
-        let Some(echo) = intent.echo else { return };
-        let value = Foreign { value: intent.value, label: None };
+    fn never_sent(&mut self, link: LinkId, field: Field, intent: &Intent, reading: &Reading) {
+        let Some(echo) = intent.echo.clone() else { return };
+        let value = Foreign { value: intent.value.clone(), label: None };
         let stamp = Stamp::Read { sent: echo.lo, received: echo.hi };
         let sight = Sight {
             link,

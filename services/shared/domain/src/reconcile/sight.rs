@@ -100,7 +100,9 @@ impl Draft<'_> {
         let doubted = seen.held.clone();
         if settles {
             seen.held = None;
-            let past = doubted.as_ref().filter(|held| !held.judged && held.seen.value.value != value.value);
+            let past = doubted
+                .as_ref()
+                .filter(|held| !held.judged && held.seen.value.value != value.value);
             if let Some(Held { seen: past, .. }) = past
                 && let Some(written) = gone_over(seen, past, clock)
             {
@@ -312,9 +314,8 @@ fn replace(seen: &mut LinkField, now: Theirs, clock: Offset) {
 /// anything.
 fn lagging(seen: &LinkField, now: &Theirs) -> Option<Timestamp> {
     let Stamp::Read { sent, .. } = now.stamp else { return None };
-    let may_be = |old: &&Replaced| {
-        old.value.as_ref().is_none_or(|value| value.value == now.value.value)
-    };
+    let may_be =
+        |old: &&Replaced| old.value.as_ref().is_none_or(|value| value.value == now.value.value);
     let until = seen.replaced.iter().rev().find(may_be)?.until.checked_add(LAG_MAX).ok()?;
     (sent < until).then_some(until)
 }
