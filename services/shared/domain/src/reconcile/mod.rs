@@ -14,6 +14,7 @@ mod judge;
 mod level;
 mod note;
 mod observe;
+mod past;
 mod receipt;
 mod sight;
 mod tell;

@@ -3,12 +3,13 @@
 //! Rules 3–11: newer replaces older, what cannot be ordered is held until a read settles it, and
 //! an announced edit is judged exactly once, in order, even where the state it shows is stale.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     draft::Draft,
     echo::is_known,
     judge::{Authorship, Verdict},
+    past::{gone_over, is_due, lagging, mark_judged, overwrites, replace},
 };
 use crate::{
     clock::Offset,
@@ -17,7 +18,7 @@ use crate::{
     id::LinkId,
     incident::Actor,
     lens::Foreign,
-    link::{Held, Landed, LinkField, Order, Replaced, Stamp, Theirs},
+    link::{Held, LinkField, Order, Stamp, Theirs},
 };
 
 /// A reading of a record, with who is thought to have changed what it shows.
@@ -40,12 +41,6 @@ pub(super) struct Sight<'a> {
     /// Whether it tells that the record came to be: nothing a call showed is older.
     pub(super) begins: bool,
 }
-
-/// How long a read may show what was there before: PagerDuty tells nothing about its replicas, so
-/// this is our assumption, and all it costs is a second read.
-pub(super) const LAG_MAX: SignedDuration = SignedDuration::from_secs(5);
-/// The most replaced values a field keeps in mind.
-const REPLACED_MAX: usize = 8;
 
 /// How what is seen now stands to what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,39 +70,23 @@ impl Draft<'_> {
     fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
         let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
         let undone = self.undoes(sight.link, field, value, lo);
-        let of_us = self.link(sight.link).is_some_and(|link| is_known(link, &sight.actor));
+        let named = self.link(sight.link).is_some_and(|link| is_known(link, &sight.actor));
         let Some(seen) = self.seen_mut(sight.link, field) else { return };
         let now = Theirs { value: value.clone(), stamp: sight.stamp };
         let edited = sight.edited == Some(field);
         let due = edited && is_due(seen, &sight.stamp);
-        if due && let Stamp::Told { occurred_at, sequence, .. } = sight.stamp {
-            // What our own edits went over is still to be judged when it comes late.
-            let written = seen.open.iter().map(|it| (&it.value, it.opened, None));
-            let landed = seen.landed.iter().map(|it| (&it.value, it.from, Some(it.until)));
-            let mut ours = written.chain(landed);
-            let of_us = of_us
-                || ours.any(|(ours, from, until)| {
-                    *ours == value.value && hi >= from && until.is_none_or(|until| lo <= until)
-                });
-            let last = if of_us { &mut seen.echoed } else { &mut seen.judged };
-            *last = Some((occurred_at, sequence));
+        if due {
+            mark_judged(seen, &now, named, clock);
         }
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
         let raced = overwrites(seen, lo) || undone;
         let at = sight.stamp.likely(clock);
         let exact = Authorship { lo, hi, at, raced: false, unsure: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
-        let doubted = seen.held.clone();
-        if settles {
-            seen.held = None;
-            let past = doubted
-                .as_ref()
-                .filter(|held| !held.judged && held.seen.value.value != value.value);
-            if let Some(Held { seen: past, .. }) = past
-                && let Some(written) = gone_over(seen, past, clock)
-            {
-                self.judge(sight, field, &past.value, &written);
-            }
+        let doubted = if settles { seen.held.take() } else { seen.held.clone() };
+        let past = |held: &&Held| settles && !held.judged && held.seen.value.value != value.value;
+        if let Some(held) = doubted.as_ref().filter(past) {
+            self.find_gone_over(sight, field, &held.seen, clock);
         }
         let Some(seen) = self.seen_mut(sight.link, field) else { return };
         match news {
@@ -126,13 +105,8 @@ impl Draft<'_> {
             News::Stale if due && raced => {
                 self.judge(sight, field, value, &Authorship { raced: true, ..exact });
             }
-            News::Stale if edited => {}
-            News::Stale => {
-                let over = if sight.begins { None } else { gone_over(seen, &now, clock) };
-                if let Some(written) = over {
-                    self.judge(sight, field, value, &written);
-                }
-            }
+            News::Stale if edited || sight.begins => {}
+            News::Stale => self.find_gone_over(sight, field, &now, clock),
             News::Unordered => self.doubt(sight, field, now, due.then_some((exact, raced)), clock),
             News::Newer => {
                 replace(seen, now, clock);
@@ -149,6 +123,14 @@ impl Draft<'_> {
                     self.judge(sight, field, value, &written);
                 }
             }
+        }
+    }
+
+    /// What turns out to be past may be what a write of ours went over.
+    fn find_gone_over(&mut self, sight: &Sight<'_>, field: Field, shown: &Theirs, clock: Offset) {
+        let over = self.seen_mut(sight.link, field).and_then(|seen| gone_over(seen, shown, clock));
+        if let Some(written) = over {
+            self.judge(sight, field, &shown.value, &written);
         }
     }
 
@@ -222,48 +204,6 @@ impl Draft<'_> {
     }
 }
 
-/// Whether an announced edit is later than the last one judged.
-fn is_due(seen: &LinkField, stamp: &Stamp) -> bool {
-    let Stamp::Told { occurred_at, sequence, .. } = stamp else { return false };
-    let place = (*occurred_at, *sequence);
-    seen.judged.is_none_or(|judged| place > judged) && seen.echoed != Some(place)
-}
-
-/// Whether a write of ours may have gone over what was there at `lo`.
-fn overwrites(seen: &LinkField, lo: Timestamp) -> bool {
-    seen.landed.last().is_some_and(|landed| lo <= landed.until)
-}
-
-/// Rule 28: what nobody announced shows late, in the webhook of something else, as written between
-/// the read and the write of a call of ours, which went over it unseen. The clocks do not tell it
-/// from what was there just before that read, but then it had been seen or was itself gone over.
-fn gone_over(seen: &mut LinkField, shown: &Theirs, clock: Offset) -> Option<Authorship> {
-    let Theirs { value, stamp } = shown;
-    if !matches!(stamp, Stamp::Told { .. }) || is_known_value(seen, value) {
-        return None;
-    }
-    let (first, last) = (stamp.earliest(clock), stamp.latest(clock));
-    let over = |it: &&Landed| first <= it.until && it.read.is_some_and(|read| last >= read);
-    let landed = seen.landed.iter().rev().find(over)?;
-    let (lo, until) = (landed.read?, landed.until);
-    let (hi, at) = (last.min(until).max(lo), stamp.likely(clock).clamp(lo, until.max(lo)));
-    seen.replaced.push(Replaced { value: Some(value.clone()), until });
-    Some(Authorship { lo, hi, at, raced: true, unsure: false, announced: false })
-}
-
-/// Whether a value is one that the field was seen to hold, or that we wrote.
-fn is_known_value(seen: &LinkField, value: &Foreign) -> bool {
-    let theirs = seen.theirs.iter().map(|theirs| &theirs.value);
-    let held = seen.held.iter().map(|held| &held.seen.value);
-    let replaced = seen.replaced.iter().filter_map(|old| old.value.as_ref());
-    let over = seen.landed.iter().filter_map(|landed| landed.over.as_ref());
-    let shown = theirs.chain(held).chain(replaced).chain(over).chain(&seen.previous);
-    let base = seen.base.iter().map(|base| &base.value);
-    let open = seen.open.iter().map(|intent| &intent.value);
-    let written = seen.landed.iter().map(|landed| &landed.value).chain(open).chain(base);
-    shown.map(|shown| &shown.value).chain(written).any(|known| *known == value.value)
-}
-
 /// Places an observation against what is known, and says whether it settles what was held.
 fn place(seen: &LinkField, now: &Theirs, sight: &Sight<'_>, clock: Offset) -> (bool, News) {
     let Some(theirs) = &seen.theirs else { return (true, News::Newer) };
@@ -290,32 +230,4 @@ fn place(seen: &LinkField, now: &Theirs, sight: &Sight<'_>, clock: Offset) -> (b
         Order::Unordered => (false, News::Unordered),
         Order::Newer => (after_held || as_held, News::Newer),
     }
-}
-
-/// Puts a newer observation in the place of theirs, and keeps what it replaces.
-fn replace(seen: &mut LinkField, now: Theirs, clock: Offset) {
-    let until = now.stamp.latest(clock);
-    // A webhook that is the first to show a field most likely tells of the record's beginning.
-    let first_read = matches!(now.stamp, Stamp::Read { .. });
-    let before = seen.theirs.replace(now).map(|before| before.value);
-    if before.is_none() && !first_read {
-        return;
-    }
-    seen.replaced.retain(|old| old.until.checked_add(LAG_MAX).is_ok_and(|lag| lag > until));
-    seen.replaced.push(Replaced { value: before.clone(), until });
-    if seen.replaced.len() > REPLACED_MAX {
-        seen.replaced.remove(0);
-    }
-    seen.previous = before.or(seen.previous.take());
-}
-
-/// Where a read shows what was there before, so soon that it may come from a copy of the data that
-/// lags behind: from when on a read can be believed. What was there before the first read may be
-/// anything.
-fn lagging(seen: &LinkField, now: &Theirs) -> Option<Timestamp> {
-    let Stamp::Read { sent, .. } = now.stamp else { return None };
-    let may_be =
-        |old: &&Replaced| old.value.as_ref().is_none_or(|value| value.value == now.value.value);
-    let until = seen.replaced.iter().rev().find(may_be)?.until.checked_add(LAG_MAX).ok()?;
-    (sent < until).then_some(until)
 }

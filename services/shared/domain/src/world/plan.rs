@@ -75,12 +75,6 @@ impl Knobs {
         }
     }
 
-    /// Everything the wire, the clocks and the machines can do. Reads do not lag; people use
-    /// ordinary values, one set of rules for all fields, and leave configuration and links alone.
-    pub const fn wire() -> Self {
-        Self { stale: 0, configures: 0, relinks: 0, odd: 0, ruled: 0, ..Self::rough() }
-    }
-
     /// Nothing goes wrong.
     pub const fn calm() -> Self {
         Self {

@@ -1,53 +1,51 @@
 //! A thousand worlds in the test command; `cargo dev simulate` plays many more, and rougher ones.
 
-use std::ops::Range;
+use super::{Knobs, Plan, World, shrink};
 
-use super::{Knobs, Plan, Violation, World, shrink};
-
-/// Of how many worlds one may lose an edit that was shown. What is left are edits that came between
-/// a read of ours and the write that followed it.
-const ONE_LOST_IN: usize = 50;
+/// Worlds that went wrong once, under rules that were not these.
+const ONCE: [u64; 18] = [
+    243, 402, 604, 685, 899, 1165, 1197, 1288, 1713, 2838, 3000, 3441, 5342, 5570, 6635, 8104,
+    11_239, 12_107,
+];
 
 /// Plays worlds, and tells the smallest story of the first that goes wrong.
 #[track_caller]
-fn hold(seeds: Range<u64>, knobs: Knobs) {
-    let (mut lost, mut played) = (Vec::new(), 0);
+fn hold(seeds: impl IntoIterator<Item = u64>) {
     for seed in seeds {
-        played += 1;
-        let plan = Plan::of(seed, knobs);
+        let plan = Plan::of(seed, Knobs::rough());
         let report = World::play(&plan, false);
-        let wrong = report.violations.iter().filter(|(violation, _)| !violation.is_counted_only());
-        for (violation, what) in wrong {
-            if *violation == Violation::Lost {
-                lost.push(seed);
-                continue;
-            }
+        let wrong = report.violations.iter().find(|(violation, _)| !violation.is_counted_only());
+        if let Some((violation, what)) = wrong {
             let small = shrink(&plan, *violation);
             let story = World::play(&small, true).story.join("\n");
             panic!("seed {seed}: {violation:?}: {what}\n{small}\n{story}");
         }
     }
-    assert!(lost.len() * ONE_LOST_IN <= played, "{lost:?} of {played} worlds lost edits");
+}
+
+#[test]
+fn worlds_that_went_wrong_once_hold() {
+    hold(ONCE);
 }
 
 #[test]
 fn worlds_0_to_249_hold() {
-    hold(0..250, Knobs::wire());
+    hold(0..250);
 }
 
 #[test]
 fn worlds_250_to_499_hold() {
-    hold(250..500, Knobs::wire());
+    hold(250..500);
 }
 
 #[test]
 fn worlds_500_to_749_hold() {
-    hold(500..750, Knobs::wire());
+    hold(500..750);
 }
 
 #[test]
 fn worlds_750_to_999_hold() {
-    hold(750..1000, Knobs::wire());
+    hold(750..1000);
 }
 
 #[test]
