@@ -28,7 +28,7 @@ use crate::{
     report::{self, Unwritable},
     scheduler::{Again, Job},
     settle::{self, Setback},
-    work::{Task, Work},
+    work::Task,
 };
 
 /// What delivering needs, shared by all work of one integration.
@@ -61,7 +61,10 @@ impl Delivery {
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;
         let carried = match &job.work.task {
-            Task::State(desired) => settle::state(&mut caller, catalog, desired).await.map(Some),
+            Task::State(desired) => {
+                let again = job.work.redelivered;
+                settle::state(&mut caller, catalog, desired, again).await.map(Some)
+            }
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;
                 let done = act::act(&mut caller, catalog, act, stored_at, job.uncertain).await;
@@ -80,7 +83,10 @@ impl Delivery {
                 self.finish(job, outcome, None).await
             }
             Ok(Some(outcome)) => self.finish(job, outcome, None).await,
-            Err(Setback { trouble: Trouble::CalledOff(_), .. }) => Some(Again::at_once()),
+            Err(Setback { trouble: Trouble::CalledOff(_), before }) => {
+                self.tell_read(job, before, previous).await;
+                Some(Again::at_once())
+            }
             Err(Setback { trouble: Trouble::Failed(failure), before }) => {
                 if let Some(again) = self.next(job, &failure) {
                     Some(again)
@@ -91,6 +97,20 @@ impl Delivery {
             }
         };
         again.map(|again| Again { attempted: again.attempted || wrote, ..again })
+    }
+
+    /// What was read for a state that a newer one has overtaken is told all the same: it may be the
+    /// only sight of what the newer one is about to write over.
+    async fn tell_read(&self, job: &Job, before: Option<Box<Reading>>, previous: Vec<u64>) {
+        let Task::State(desired) = &job.work.task else { return };
+        let Some(before) = before.filter(|_| job.overtaken.is_cancelled()) else { return };
+        if let Outcome::Settled { version, before, after, fates, .. } =
+            settle::only_read(desired, *before)
+        {
+            let uncertain = job.attempted;
+            let outcome = Outcome::Settled { version, before, after, fates, uncertain, previous };
+            self.tell(report::receipt(&job.work, &self.connector, outcome)).await;
+        }
     }
 
     /// The versions of the link's state that were attempted before this one.
