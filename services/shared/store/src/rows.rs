@@ -1,4 +1,4 @@
-//! Turning stored values into domain values, and batches into one JSON parameter.
+//! Turning stored values into domain values, and batches into parameters.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -75,6 +75,13 @@ pub(crate) type Raw = Json<Box<RawValue>>;
 /// A batch as one JSON parameter.
 pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<Raw, StoreError> {
     serde_json::value::to_raw_value(rows).map(Json).map_err(StoreError::Json)
+}
+
+/// One column of a batch. Statements of the way every event goes take a parameter for each column:
+/// that is several times as fast as one JSON document with all of them, which Postgres would take
+/// apart key by key.
+pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }
 
 /// A value that JSON writes as one word, as that word.
