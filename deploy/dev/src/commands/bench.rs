@@ -4,7 +4,7 @@
 //! has a say in them.
 
 use anyhow::ensure;
-use tandem_dev::{Progress, bins, workspace};
+use tandem_dev::{Durability, Progress, bins, workspace};
 
 use super::throwaway;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let What::Reconcile { sizes } = &arguments.what;
     let (root, progress) = (workspace::root()?, Progress::detect());
     let folder = throwaway::Folder::new("bench")?;
-    let mut postgres = throwaway::postgres(&root, &folder, progress)?;
+    let mut postgres = throwaway::postgres(&root, &folder, Durability::Kept, progress)?;
     progress.step("starting it", || postgres.resume())?;
     let status = bins::cargo(&root)
         .args(["run", "--release", "--quiet", "--package", "tandem-reconciler"])

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, bigint, column},
+    rows::{Place, Raw, bigint, column, text_of},
 };
 
 /// A desired state with where it goes.
@@ -47,8 +47,7 @@ impl Row {
 
 /// Writes desired states; of one link, the newest of the batch only.
 pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
-    let body = |state: &Addressed<'_>| serde_json::to_string(state.desired);
-    let bodies = states.iter().map(body).collect::<Result<Vec<_>, _>>().map_err(StoreError::Json)?;
+    let bodies = states.iter().map(|state| text_of(state.desired)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         r#"
         insert into desired (link, subject, version, body, traceparent)

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use crate::{
     StoreError,
-    rows::{Raw, column},
+    rows::{Raw, column, text_of},
 };
 
 /// A message to be published.
@@ -23,6 +23,8 @@ pub struct Message {
 
 /// Adds messages, in order.
 pub async fn add(conn: &mut PgConnection, messages: &[Message]) -> Result<(), StoreError> {
+    let bodies = messages.iter().map(|message| text_of(&message.body));
+    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         r#"
         insert into outbox (subject, message_id, body, traceparent)
@@ -33,7 +35,7 @@ pub async fn add(conn: &mut PgConnection, messages: &[Message]) -> Result<(), St
         "#,
         column(messages, |message| &*message.subject) as Vec<&str>,
         column(messages, |message| &*message.message_id) as Vec<&str>,
-        column(messages, |message| message.body.get()) as Vec<&str>,
+        bodies as Vec<String>,
         column(messages, |message| message.traceparent.as_deref()) as Vec<Option<&str>>
     )
     .execute(conn)

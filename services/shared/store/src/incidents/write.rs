@@ -6,12 +6,15 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, types::Json};
 use tandem_domain::{
     field::Field,
-    incident::{Actor, Incident, Owned},
+    incident::{Incident, Owned},
 };
 use uuid::Uuid;
 
 use super::Authorship;
-use crate::{StoreError, rows::bigint};
+use crate::{
+    StoreError,
+    rows::{bigint, text_of},
+};
 
 /// What is written of an incident, by column.
 #[derive(Default)]
@@ -26,7 +29,7 @@ struct Columns<'a> {
     escalation_policy: Vec<Option<&'a str>>,
     incident_type: Vec<Option<&'a str>>,
     labels: Vec<Json<BTreeMap<&'a str, &'a str>>>,
-    authorship: Vec<Json<BTreeMap<&'a Field, Authorship<&'a Actor>>>>,
+    authorship: Vec<String>,
     revision: Vec<i64>,
     sequence: Vec<i64>,
     created_at: Vec<jiff_sqlx::Timestamp>,
@@ -36,15 +39,15 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(incidents: &[&'a Incident]) -> Self {
+    fn of(incidents: &[&'a Incident]) -> Result<Self, StoreError> {
         let mut columns = Self::default();
         for incident in incidents {
-            columns.push(incident);
+            columns.push(incident)?;
         }
-        columns
+        Ok(columns)
     }
 
-    fn push(&mut self, incident: &'a Incident) {
+    fn push(&mut self, incident: &'a Incident) -> Result<(), StoreError> {
         let authorship = incident.fields.iter().map(|(field, owned)| {
             let Owned { rev, at, ref by, edited, place, span, via, .. } = *owned;
             (field, Authorship { rev, at, by, edited, place, span, via })
@@ -59,19 +62,20 @@ impl<'a> Columns<'a> {
         self.escalation_policy.push(incident.value(Field::EscalationPolicy));
         self.incident_type.push(incident.incident_type.as_deref());
         self.labels.push(Json(incident.labels().collect()));
-        self.authorship.push(Json(authorship.collect()));
+        self.authorship.push(text_of(&authorship.collect::<BTreeMap<_, _>>())?);
         self.revision.push(bigint(incident.revision));
         self.sequence.push(bigint(incident.sequence));
         self.created_at.push(incident.created_at.to_sqlx());
         self.updated_at.push(incident.updated_at.to_sqlx());
         self.chain_length.push(bigint(incident.chain.length));
         self.chain_hash.push(&incident.chain.hash);
+        Ok(())
     }
 }
 
 /// Writes incidents, new and changed.
 pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(), StoreError> {
-    let rows = Columns::of(incidents);
+    let rows = Columns::of(incidents)?;
     sqlx::query!(
         r#"
         insert into incidents (
@@ -79,11 +83,18 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
             incident_type, labels, authorship, revision, sequence, created_at, updated_at,
             chain_length, chain_hash
         )
-        select *
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship::json, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         from unnest(
             $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::jsonb[], $11::jsonb[], $12::bigint[], $13::bigint[],
+            $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::bigint[], $13::bigint[],
             $14::timestamptz[], $15::timestamptz[], $16::bigint[], $17::text[]
+        ) as new (
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
+            chain_length, chain_hash
         )
         on conflict (id) do update set
             title = excluded.title,
@@ -111,7 +122,7 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
         rows.escalation_policy as Vec<Option<&str>>,
         rows.incident_type as Vec<Option<&str>>,
         rows.labels as Vec<Json<BTreeMap<&str, &str>>>,
-        rows.authorship as Vec<Json<BTreeMap<&Field, Authorship<&Actor>>>>,
+        rows.authorship as Vec<String>,
         rows.revision as Vec<i64>,
         rows.sequence as Vec<i64>,
         rows.created_at as Vec<jiff_sqlx::Timestamp>,
@@ -127,7 +138,7 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
 
 /// Writes incidents that are there and locked by this transaction: what never changes is left.
 pub async fn change(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(), StoreError> {
-    let rows = Columns::of(incidents);
+    let rows = Columns::of(incidents)?;
     sqlx::query!(
         r#"
         update incidents
@@ -140,7 +151,7 @@ pub async fn change(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<
             escalation_policy = new.escalation_policy,
             incident_type = new.incident_type,
             labels = new.labels,
-            authorship = new.authorship,
+            authorship = new.authorship::json,
             revision = new.revision,
             sequence = new.sequence,
             updated_at = new.updated_at,
@@ -148,7 +159,7 @@ pub async fn change(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<
             chain_hash = new.chain_hash
         from unnest(
             $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::jsonb[], $10::jsonb[], $11::bigint[], $12::bigint[],
+            $8::text[], $9::jsonb[], $10::text[], $11::bigint[], $12::bigint[],
             $13::timestamptz[], $14::bigint[], $15::text[]
         ) as new (
             id, title, description, severity, status, assigned_to, escalation_policy,
@@ -166,7 +177,7 @@ pub async fn change(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<
         rows.escalation_policy as Vec<Option<&str>>,
         rows.incident_type as Vec<Option<&str>>,
         rows.labels as Vec<Json<BTreeMap<&str, &str>>>,
-        rows.authorship as Vec<Json<BTreeMap<&Field, Authorship<&Actor>>>>,
+        rows.authorship as Vec<String>,
         rows.revision as Vec<i64>,
         rows.sequence as Vec<i64>,
         rows.updated_at as Vec<jiff_sqlx::Timestamp>,

@@ -1,16 +1,13 @@
 //! Writing links: new ones, and those that are there.
 
-use std::collections::BTreeMap;
-
-use sqlx::{PgConnection, types::Json};
-use tandem_domain::{
-    field::Field,
-    id::RecordId,
-    link::{Link, LinkField, Published},
-};
+use sqlx::PgConnection;
+use tandem_domain::{id::RecordId, link::Link};
 use uuid::Uuid;
 
-use crate::{StoreError, rows::bigint};
+use crate::{
+    StoreError,
+    rows::{bigint, text_of},
+};
 
 /// What is written of a link, by column.
 #[derive(Default)]
@@ -25,22 +22,22 @@ struct Columns<'a> {
     version: Vec<i64>,
     confirmed: Vec<i64>,
     asked: Vec<i64>,
-    published: Vec<Option<Json<&'a Published>>>,
-    fields: Vec<Json<&'a BTreeMap<Field, LinkField>>>,
+    published: Vec<Option<String>>,
+    fields: Vec<String>,
     detached: Vec<bool>,
     levelled: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(links: impl Iterator<Item = &'a Link>) -> Self {
+    fn of(links: impl Iterator<Item = &'a Link>) -> Result<Self, StoreError> {
         let mut columns = Self::default();
         for link in links {
-            columns.push(link);
+            columns.push(link)?;
         }
-        columns
+        Ok(columns)
     }
 
-    fn push(&mut self, link: &'a Link) {
+    fn push(&mut self, link: &'a Link) -> Result<(), StoreError> {
         self.id.push(link.id.uuid());
         self.incident.push(link.incident.uuid());
         self.integration.push(link.integration.uuid());
@@ -51,16 +48,17 @@ impl<'a> Columns<'a> {
         self.version.push(bigint(link.version));
         self.confirmed.push(bigint(link.confirmed));
         self.asked.push(bigint(link.asked));
-        self.published.push(link.published.as_ref().map(Json));
-        self.fields.push(Json(&link.fields));
+        self.published.push(link.published.as_ref().map(text_of).transpose()?);
+        self.fields.push(text_of(&link.fields)?);
         self.detached.push(link.detached);
         self.levelled.push(bigint(link.levelled));
+        Ok(())
     }
 }
 
 /// Writes links, new and changed.
 pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), StoreError> {
-    let rows = Columns::of(links.iter().copied());
+    let rows = Columns::of(links.iter().copied())?;
     // Links that were taken apart come first: they let their records go to others.
     sqlx::query!(
         r#"
@@ -68,10 +66,12 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
             published, fields, detached, levelled
         )
-        select *
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published::json, fields::json, detached, levelled
         from unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-            $8::bigint[], $9::bigint[], $10::bigint[], $11::jsonb[], $12::jsonb[], $13::boolean[],
+            $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::boolean[],
             $14::bigint[]
         ) as new (
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
@@ -102,8 +102,8 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
         rows.version as Vec<i64>,
         rows.confirmed as Vec<i64>,
         rows.asked as Vec<i64>,
-        rows.published as Vec<Option<Json<&Published>>>,
-        rows.fields as Vec<Json<&BTreeMap<Field, LinkField>>>,
+        rows.published as Vec<Option<String>>,
+        rows.fields as Vec<String>,
         rows.detached as Vec<bool>,
         rows.levelled as Vec<i64>
     )
@@ -119,7 +119,7 @@ pub async fn change(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Stor
     for detached in [true, false] {
         let part = || links.iter().copied().filter(|link| link.detached == detached);
         if part().next().is_some() {
-            update(conn, Columns::of(part())).await?;
+            update(conn, Columns::of(part())?).await?;
         }
     }
     Ok(())
@@ -137,14 +137,14 @@ async fn update(conn: &mut PgConnection, rows: Columns<'_>) -> Result<(), StoreE
             version = new.version,
             confirmed = new.confirmed,
             asked = new.asked,
-            published = new.published,
-            fields = new.fields,
+            published = new.published::json,
+            fields = new.fields::json,
             detached = new.detached,
             levelled = new.levelled,
             updated_at = now()
         from unnest(
             $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::jsonb[], $10::jsonb[], $11::boolean[], $12::bigint[]
+            $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::bigint[]
         ) as new (
             id, record, number, url, problem, version, confirmed, asked, published, fields,
             detached, levelled
@@ -159,8 +159,8 @@ async fn update(conn: &mut PgConnection, rows: Columns<'_>) -> Result<(), StoreE
         rows.version as Vec<i64>,
         rows.confirmed as Vec<i64>,
         rows.asked as Vec<i64>,
-        rows.published as Vec<Option<Json<&Published>>>,
-        rows.fields as Vec<Json<&BTreeMap<Field, LinkField>>>,
+        rows.published as Vec<Option<String>>,
+        rows.fields as Vec<String>,
         rows.detached as Vec<bool>,
         rows.levelled as Vec<i64>
     )
