@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use tandem_domain::reconcile::{State, reconcile};
+use tandem_domain::{
+    event::Event,
+    reconcile::{State, reconcile},
+};
 use tandem_reconciler::transact::{self, Item};
 use tandem_store::{Store, incidents, integrations, links};
 
@@ -163,7 +166,7 @@ impl From<Happening> for Message {
 
 impl Message {
     fn item(&self) -> serde_json::Result<Item> {
-        let event = serde_json::from_slice(&self.body)?;
+        let event = Event::from_json(&self.body)?;
         let (sequence, at) = (self.sequence, self.at);
         Ok(Item { event, sequence, at, traceparent: None, reply_to: None })
     }
