@@ -66,7 +66,10 @@ impl Draft<'_> {
             let edited = ours.and_then(|ours| ours.edited);
             let before = edited.is_some_and(|edited| began.is_some_and(|began| began < edited));
             let rev = ours.map_or(0, |ours| if before { base.min(ours.rev) } else { ours.rev });
-            self.rebase(link, field, Base { value: value.value.clone(), rev });
+            match self.seen_mut(link, field).and_then(|seen| seen.base.as_mut()) {
+                Some(base) if base.value == value.value => base.rev = rev,
+                _ => self.rebase(link, field, Base { value: value.value.clone(), rev }),
+            }
         }
         agree
     }
