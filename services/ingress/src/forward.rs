@@ -23,7 +23,8 @@ use crate::{
 
 const REQUEST_MAX: usize = 1024 * 1024;
 const ANSWER_MAX: usize = 8 * 1024 * 1024;
-const IN_HAND: usize = 64;
+/// Each may hold [`REQUEST_MAX`].
+const IN_HAND: usize = 16;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
