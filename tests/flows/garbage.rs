@@ -24,7 +24,7 @@ const GOOD: usize = 20;
 async fn garbage_leaves_every_service_up_small_and_answering() {
     room_for(2 * IDLE);
     let stack = Stack::start().await;
-    let doors = [&stack.http_url, &stack.rest_url, &stack.im.admin_url]
+    let doors = [stack.http_url.as_str(), &stack.rest_url, stack.im.admin_url()]
         .map(|url| url.trim_start_matches("http://").to_owned());
     let pids = services(&stack).map(Service::pid);
     goes_on(&stack, "calm").await;
