@@ -24,6 +24,7 @@ pub(crate) struct Started {
     pub(crate) services: [Service; 4],
     pub(crate) http_url: String,
     pub(crate) admin_url: String,
+    pub(crate) rest_url: String,
 }
 
 impl Ground {
@@ -98,6 +99,7 @@ impl Ground {
             services: [admin, reconciler, egress, ingress],
             http_url: format!("http://{http}"),
             admin_url: format!("http://{grpc}"),
+            rest_url: upstream,
         })
     }
 }

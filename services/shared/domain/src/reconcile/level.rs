@@ -134,9 +134,13 @@ impl Leveller<'_> {
             link.fields.entry(field).or_default().proving = Some(rev);
         }
         if create.is_some() {
-            // A label has no value by itself: whatever is seen was given to it.
+            // A label has no value by itself: whatever is seen was given to it. Where the platform
+            // never said anything, or has no say, what the record begins with is all there is.
             let by_itself = |field: &&Field| {
-                !want.contains_key(field) && !matches!(field, Field::Label(_))
+                !want.contains_key(field)
+                    && !matches!(field, Field::Label(_))
+                    && self.config.writes(**field)
+                    && self.incident.fields.contains_key(field)
             };
             for field in self.config.fields.keys().filter(by_itself) {
                 link.fields.entry(*field).or_default().begins = true;
