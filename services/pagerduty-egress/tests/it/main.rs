@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod acts;
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod drain;
@@ -14,6 +16,8 @@ mod notes;
 mod stage;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod trials;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]
