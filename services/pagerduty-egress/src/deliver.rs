@@ -61,7 +61,7 @@ impl Delivery {
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;
         let carried = match &job.work.task {
-            Task::State(desired) => settle::state(&mut caller, catalog, desired).await.map(Some),
+            Task::State(desired) => settle::state(&mut caller, catalog, desired).await,
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;
                 let done = act::act(&mut caller, catalog, act, stored_at, job.uncertain).await;
@@ -72,14 +72,13 @@ impl Delivery {
         let wrote = caller.wrote();
         let previous = self.previous(job, wrote || carried.as_ref().is_err_and(Setback::landed));
         let again = match carried {
-            Ok(None) => None,
-            Ok(Some(Outcome::Settled { version, before, after, fates, .. })) => {
+            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
                 let uncertain = job.attempted;
                 let outcome =
                     Outcome::Settled { version, before, after, fates, uncertain, previous };
                 self.finish(job, outcome, None).await
             }
-            Ok(Some(outcome)) => self.finish(job, outcome, None).await,
+            Ok(outcome) => self.finish(job, outcome, None).await,
             Err(Setback { trouble: Trouble::CalledOff(_), .. }) => Some(Again::at_once()),
             Err(Setback { trouble: Trouble::Failed(failure), before }) => {
                 if let Some(again) = self.next(job, &failure) {
@@ -109,6 +108,9 @@ impl Delivery {
         let attempted = failure.may_have_landed();
         match failure.class {
             Class::Refused => None,
+            // A state is read again and found as it is wanted; a record that is over already is
+            // over for whoever was to be brought in.
+            Class::AlreadySo if matches!(job.work.task, Task::Act(_)) => None,
             // The gate keeps it until calls are welcome again.
             Class::Throttled | Class::Unwelcome | Class::Stranger => {
                 Some(Again { due: now, trouble: None, uncertain, attempted })
@@ -154,7 +156,7 @@ impl Delivery {
                 metrics::counter!("tandem_dead_letters_total", "direction" => "out").increment(1);
                 Some(report::letter(job, &self.connector, reason, failure))
             }
-            Outcome::Settled { .. } | Outcome::Noted { .. } => None,
+            Outcome::Settled { .. } | Outcome::Noted { .. } | Outcome::Summoned { .. } => None,
         };
         let receipt = report::receipt(work, &self.connector, outcome);
         for message in letter.into_iter().chain([receipt]) {

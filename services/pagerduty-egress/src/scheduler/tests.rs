@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tandem_domain::{
     field::Field,
-    id::{IncidentId, IntegrationId, NoteId},
+    id::{EditId, IncidentId, IntegrationId, NoteId},
     incident::{Actor, Side},
     outbound::{Act, ActKind, Desired, Want},
 };
@@ -63,6 +63,13 @@ fn act(n: u8, note: u64) -> Arc<Work> {
     }))
 }
 
+/// An act that brings people in.
+fn escalation(n: u8, request: u64) -> Arc<Work> {
+    let request = EditId::from_uuid(uuid::Uuid::from_u128(u128::from(request)));
+    let Task::Act(note) = &act(n, 1).task else { unreachable!() };
+    work(Task::Act(Act { kind: ActKind::Escalate { request, level: 2 }, ..note.clone() }))
+}
+
 const fn ticket(sequence: u64) -> Ticket<u64> {
     Ticket { sequence, message: sequence }
 }
@@ -80,6 +87,39 @@ fn version(job: &Job) -> Option<u64> {
         Task::State(desired) => Some(desired.version),
         Task::Act(_) => None,
     }
+}
+
+#[test]
+fn bringing_people_in_does_not_wait_for_the_notes_of_its_link() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    for note in 1..=3 {
+        plan.offer(act(1, note), ticket(note), now, false);
+    }
+    plan.offer(escalation(1, 8), ticket(8), now, false);
+    plan.offer(escalation(1, 9), ticket(9), now, false);
+    let mut order = Vec::new();
+    while let Some(job) = plan.next(now) {
+        assert!(plan.next(now).is_none(), "one at a time");
+        order.push(job.work.id());
+        plan.done(job.work.link());
+    }
+    let expected = [escalation(1, 8), escalation(1, 9), act(1, 1), act(1, 2), act(1, 3)];
+    assert_eq!(order, expected.map(|work| work.id()));
+}
+
+#[test]
+fn what_waits_is_told_in_the_order_in_which_it_is_begun() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    plan.offer(state(1, 1), ticket(1), now, false);
+    plan.offer(state_in(Lane::Status, 2, 1), ticket(2), now, false);
+    plan.offer(state(3, 1), ticket(3), now + Duration::from_secs(60), false);
+    plan.ready(now);
+    let order: Vec<_> = plan.in_order().map(|(job, _)| job.work.link()).collect();
+    assert_eq!(order, [link(2), link(1), link(3)]);
+    let first = plan.next(now).unwrap();
+    assert_eq!(first.work.link(), link(2));
+    assert_eq!(plan.jobs_in_hand().count(), 1);
+    assert_eq!(plan.in_order().count(), 2);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Happening {
     Noted,
     /// It was joined to an external record.
     Linked,
+    /// People were brought in: it was handed on, or help was asked for.
+    Escalated,
 }
 
 impl Happening {
@@ -35,6 +37,7 @@ impl Happening {
             Self::Updated => "updated",
             Self::Noted => "noted",
             Self::Linked => "linked",
+            Self::Escalated => "escalated",
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use tandem_domain::{
     field::Field,
     id::{IncidentId, IntegrationId, LinkId, Org, RecordId},
-    link::{Link, LinkField, Published},
+    link::{Link, LinkField, Published, Summons},
 };
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ struct Row {
     published: Option<Raw>,
     fields: Raw,
     detached: bool,
+    summons: Raw,
     levelled: i64,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
@@ -68,6 +69,7 @@ impl Row {
             published: self.published.map(|json| place.raw("published", &json)).transpose()?,
             fields: place.raw("fields", &self.fields)?,
             detached: self.detached,
+            summons: place.raw("summons", &self.summons)?,
             levelled: place.count("levelled", self.levelled)?,
             reread: false,
         };
@@ -217,8 +219,8 @@ pub async fn of_incidents(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where incident = any($1)
         order by id
@@ -238,8 +240,8 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where id = $1
         "#,
@@ -265,8 +267,8 @@ pub async fn list(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where
             integration = $1
@@ -300,6 +302,7 @@ struct Written<'a> {
     published: Option<&'a Published>,
     fields: &'a BTreeMap<Field, LinkField>,
     detached: bool,
+    summons: &'a [Summons],
     levelled: i64,
 }
 
@@ -319,6 +322,7 @@ impl<'a> From<&'a Link> for Written<'a> {
             published: link.published.as_ref(),
             fields: &link.fields,
             detached: link.detached,
+            summons: &link.summons,
             levelled: bigint(link.levelled),
         }
     }
@@ -332,11 +336,11 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
         r#"
         insert into links (
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
+            published, fields, detached, summons, levelled
         )
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
+            published, fields, detached, summons, levelled
         from jsonb_populate_recordset(null::links, $1)
         order by detached desc
         on conflict (id) do update set
@@ -350,6 +354,7 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             published = excluded.published,
             fields = excluded.fields,
             detached = excluded.detached,
+            summons = excluded.summons,
             levelled = excluded.levelled,
             updated_at = now()
         "#,
