@@ -13,7 +13,8 @@ const LONG: &str = "a title that is longer than the other side is willing to tak
 /// The open letters, once there are so many.
 async fn open(stack: &Stack, count: usize) -> Vec<Value> {
     // Each was called for in its turn.
-    let within = Duration::from_secs(15) + Duration::from_millis(200) * count as u32;
+    let within =
+        Duration::from_secs(15) + Duration::from_millis(200) * u32::try_from(count).unwrap();
     eventually("the letters are listed", within, || async {
         let listed = stack.im.json(&["integration", "dlq", "sim-pd"]).await;
         let listed = listed.map_err(|error| vec![json!(error.to_string())])?;
@@ -229,7 +230,8 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
 /// Watches a replay to its end; gives the numbers it was seen at before.
 async fn watch(stack: &Stack, replay: &str, letters: usize) -> Vec<u64> {
     let mut seen = Vec::new();
-    let within = Duration::from_secs(20) + Duration::from_millis(300) * letters as u32;
+    let within =
+        Duration::from_secs(20) + Duration::from_millis(300) * u32::try_from(letters).unwrap();
     let deadline = Instant::now() + within;
     loop {
         let now = stack.im.json(&["dlq", "progress", replay]).await.unwrap();

@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_mins(20);
 /// An incident and its record.
 type Pair = (String, String);
 
+fn many(count: usize) -> i64 {
+    i64::try_from(count).unwrap()
+}
+
 /// What is changed in round `round` about the incident in place `place`.
 fn change(round: usize, place: usize) -> Value {
     let severity = ["SEV-1", "SEV-2", "SEV-3", "SEV-4"][(round + place) % 4];
@@ -47,7 +51,7 @@ async fn linked(stack: &Stack, count: usize) -> Vec<Pair> {
     let waiting = "select count(*) from links where confirmed < version";
     eventually("all are linked", PATIENCE, || async {
         let (joined, waiting) = (stack.count(joined).await, stack.count(waiting).await);
-        if (joined, waiting) == (count as i64, 0) { Ok(()) } else { Err((joined, waiting)) }
+        if (joined, waiting) == (many(count), 0) { Ok(()) } else { Err((joined, waiting)) }
     })
     .await;
     stack.at_rest().await;
@@ -83,7 +87,7 @@ async fn change_much(stack: &Stack, pairs: &[Pair], changes: usize) -> usize {
         stream::iter(edits).buffer_unordered(64).collect::<Vec<()>>().await;
     }
     let judged = "select count(*) from inbox where source = 'edits-demo'";
-    let made = (changes / pairs.len() * pairs.len()) as i64;
+    let made = many(changes / pairs.len() * pairs.len());
     eventually("every change is judged", PATIENCE, || async {
         let judged = stack.count(judged).await;
         if judged == made { Ok(()) } else { Err((judged, made)) }
@@ -134,6 +138,20 @@ async fn resolve_one(stack: &Stack, (incident, record): &Pair) -> Vec<Call> {
     calls.filter(|call| call.time.parse::<jiff::Timestamp>().unwrap() > sent).collect()
 }
 
+async fn both_say_the_same(stack: &Stack, notes: usize) {
+    eventually("both sides are equal", PATIENCE, || async {
+        let (records, incidents) = (stack.pagerduty.incidents(), stack.incidents().await);
+        let record = |id: &Value| records.iter().find(|record| record["id"] == *id);
+        let differ = incidents.iter().filter(|incident| {
+            record(&incident["links"][0]["record"]).is_none_or(|record| !equal(incident, record))
+        });
+        let written = records.iter().filter_map(|it| it["notes"].as_array()).map(Vec::len);
+        let (differ, written) = (differ.count(), written.sum::<usize>());
+        if (differ, written) == (0, notes) { Ok(()) } else { Err((differ, written, notes)) }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_ends_with_one_write_for_each_record_and_a_resolve_goes_before_the_backlog() {
     let (incidents, changes) =
@@ -174,17 +192,7 @@ async fn an_outage_ends_with_one_write_for_each_record_and_a_resolve_goes_before
     let (read, write) = (of("GET").expect("it is read"), of("PUT").expect("it is written"));
     assert!(read < 2 && write == read + 1, "{read} and {write} of {:#?}", &calls[..=write]);
 
-    eventually("both sides are equal", PATIENCE, || async {
-        let (records, incidents) = (stack.pagerduty.incidents(), stack.incidents().await);
-        let record = |id: &Value| records.iter().find(|record| record["id"] == *id);
-        let differ = incidents.iter().filter(|incident| {
-            record(&incident["links"][0]["record"]).is_none_or(|record| !equal(incident, record))
-        });
-        let noted = records.iter().filter_map(|it| it["notes"].as_array()).map(Vec::len);
-        let (differ, noted) = (differ.count(), noted.sum::<usize>());
-        if (differ, noted) == (0, notes) { Ok(()) } else { Err((differ, noted, notes)) }
-    })
-    .await;
+    both_say_the_same(&stack, notes).await;
     let drained = back.elapsed();
     stack.at_rest().await;
     let (calls, written) = (stack.pagerduty.calls(from), written());

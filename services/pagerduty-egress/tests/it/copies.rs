@@ -62,7 +62,7 @@ pub(crate) fn within_the_limit(calls: &[Call]) -> usize {
             }
         }
     }
-    assert!(most <= usize::try_from(limit as u64).unwrap_or(0), "{most} in a minute");
+    assert!(u32::try_from(most).unwrap() <= self::limit(), "{most} in a minute");
     most
 }
 

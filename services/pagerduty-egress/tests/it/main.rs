@@ -1,6 +1,8 @@
 //! The egress as built, against a real nats-server and the PagerDuty simulator.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod acts;
 #[cfg(test)]
 mod chance;

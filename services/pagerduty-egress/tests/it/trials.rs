@@ -169,8 +169,8 @@ fn counts(stage: &Stage, trial: u64, record: &RecordId) -> (usize, usize) {
     let (key, text) = (record_key(link(of_trial(trial))), text(trial));
     let incidents = stage.pagerduty.incidents();
     let records = incidents.iter().filter(|it| it["incident_key"] == *key).count();
-    let noted = incidents.iter().find(|it| it["id"] == record.as_str());
-    let notes = noted.and_then(|it| it["notes"].as_array());
+    let kept = incidents.iter().find(|it| it["id"] == record.as_str());
+    let notes = kept.and_then(|it| it["notes"].as_array());
     let notes = notes.into_iter().flatten().filter(|note| note["content"] == *text).count();
     (records, notes)
 }

@@ -46,8 +46,8 @@ impl Draft<'_> {
         for link in self.carriers(integration)? {
             let kind = ActKind::Escalate { request: edit.id, level };
             let handle = self.handle_of(link);
-            let line = format!("escalated to level {level} in {handle}");
-            self.summon(edit, link, kind, Summoned::Escalated, line);
+            let said = format!("escalated to level {level} in {handle}");
+            self.summon(edit, link, kind, Summoned::Escalated, said);
         }
         Ok(())
     }
@@ -80,13 +80,13 @@ impl Draft<'_> {
             policies: self.known_as(*link, Field::EscalationPolicy, policies)?,
         };
         let asked: Vec<&str> = users.iter().chain(policies).map(String::as_str).collect();
-        let line = format!("{} asked to respond: {message}", were(&asked));
+        let said = format!("{} asked to respond: {message}", were(&asked));
         let told_as = Summoned::Asked { message: Some(message.to_owned()) };
-        self.summon(edit, *link, kind, told_as, line);
+        self.summon(edit, *link, kind, told_as, said);
         Ok(())
     }
 
-    fn summon(&mut self, edit: &Edit, id: LinkId, kind: ActKind, told_as: Summoned, line: String) {
+    fn summon(&mut self, edit: &Edit, id: LinkId, kind: ActKind, told_as: Summoned, said: String) {
         let opened = self.input.at;
         let Some(link) = self.link_mut(id) else { return };
         let Some(record) = link.record.clone() else { return };
@@ -99,8 +99,8 @@ impl Draft<'_> {
         let actor = edit.author.clone();
         self.acts.push(Act { link: id, integration, record, actor, kind });
         self.revise();
-        self.announce(id, &line, &edit.author);
-        self.line(edit.at, TimelineKind::Remarked, line, edit.author.clone());
+        self.announce(id, &said, &edit.author);
+        self.line(edit.at, TimelineKind::Remarked, said, edit.author.clone());
     }
 
     /// The links that can carry it, or why there are none.
@@ -113,9 +113,9 @@ impl Draft<'_> {
             !link.detached && integration.is_none_or(|only| only == link.integration)
         };
         let asked: Vec<&Link> = self.links.iter().filter(asked).collect();
-        let carries = |link: &&&Link| self.config(link.integration).is_some_and(carries);
-        let carriers: Vec<&Link> = asked.iter().filter(carries).copied().collect();
-        let ready = carriers.iter().filter(|link| link.record.is_some());
+        let able = |link: &&&Link| self.config(link.integration).is_some_and(carries);
+        let willing: Vec<&Link> = asked.iter().filter(able).copied().collect();
+        let ready = willing.iter().filter(|link| link.record.is_some());
         let ready: Vec<LinkId> = ready.map(|link| link.id).collect();
         if !ready.is_empty() {
             return Ok(ready);
@@ -124,7 +124,7 @@ impl Draft<'_> {
             let first = links.first().and_then(|link| self.config(link.integration));
             first.map(|config| config.handle.to_string())
         };
-        Err(unfit(match (handle(&carriers), handle(&asked)) {
+        Err(unfit(match (handle(&willing), handle(&asked)) {
             (Some(handle), _) => {
                 format!("integration: the record in {handle} is still being created; try again")
             }
