@@ -40,9 +40,9 @@ pub(crate) async fn run(ground: &Ground, records: u32) {
         .await;
     ground.configure(2, true, UNLIMITED).await;
     ground.reaches("tandem_calls_total", 1.0).await;
-    let (began, begun) = (Instant::now(), ground.metric("tandem_calls_total"));
+    let (start, done_before) = (Instant::now(), ground.metric("tandem_calls_total"));
     ground.reaches("tandem_calls_total", calls).await;
-    let ours = (calls - begun) / began.elapsed().as_secs_f64();
+    let ours = (calls - done_before) / start.elapsed().as_secs_f64();
     println!(
         "calls: {ours:.0}/s by the egress, {bare:.0}/s by a bare loop over {AT_ONCE} connections: \
          {:.2} of it ({} records, a read and a write each)",
