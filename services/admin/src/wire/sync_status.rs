@@ -7,7 +7,7 @@ use tandem_proto::v1;
 use super::{instant, number};
 
 /// The lanes in the order of what goes first; one that is not among them comes last.
-const LANES: [&str; 5] = ["status", "people", "fields", "notes", "reads"];
+const LANES: [&str; 6] = ["resolve", "acknowledge", "people", "fields", "notes", "reads"];
 
 /// What waits to go out.
 pub(crate) fn outbound(from: Status) -> v1::OutboundQueue {

@@ -32,7 +32,8 @@ fn state(n: u8, version: u64) -> Arc<Work> {
 fn state_in(lane: Lane, n: u8, version: u64) -> Arc<Work> {
     let want = |value: &str| Want { value: Some(value.to_owned()), expect: Vec::new() };
     let want = match lane {
-        Lane::Status => Some((Field::Status, want("resolved"))),
+        Lane::Resolve => Some((Field::Status, want("resolved"))),
+        Lane::Acknowledge => Some((Field::Status, want("acknowledged"))),
         Lane::People => Some((Field::AssignedTo, want("PRY4M2A"))),
         Lane::Fields => Some((Field::Title, want("Refunds fail"))),
         Lane::Questions | Lane::Notes | Lane::Reads => None,
@@ -111,7 +112,7 @@ fn bringing_people_in_does_not_wait_for_the_notes_of_its_link() {
 fn what_waits_is_told_in_the_order_in_which_it_is_begun() {
     let (now, mut plan) = (Instant::now(), Scheduler::default());
     plan.offer(state(1, 1), ticket(1), now, false);
-    plan.offer(state_in(Lane::Status, 2, 1), ticket(2), now, false);
+    plan.offer(state_in(Lane::Resolve, 2, 1), ticket(2), now, false);
     plan.offer(state(3, 1), ticket(3), now + Duration::from_secs(60), false);
     plan.ready(now);
     let order: Vec<_> = plan.in_order().map(|(job, _)| job.work.link()).collect();
@@ -219,7 +220,7 @@ fn the_best_lane_goes_first_and_in_a_lane_the_oldest() {
     for (n, lane) in [(2, Lane::Reads), (3, Lane::Fields), (4, Lane::People), (5, Lane::Fields)] {
         plan.offer(state_in(lane, n, 1), ticket(n.into()), now, false);
     }
-    plan.offer(state_in(Lane::Status, 6, 1), ticket(6), now, false);
+    plan.offer(state_in(Lane::Resolve, 6, 1), ticket(6), now, false);
     let order = std::iter::from_fn(|| plan.next(now)).map(|job| job.work.link());
     assert_eq!(order.collect::<Vec<_>>(), [6, 4, 3, 5, 1, 2].map(link));
 }
@@ -228,7 +229,7 @@ fn the_best_lane_goes_first_and_in_a_lane_the_oldest() {
 fn what_is_not_due_holds_up_nothing() {
     let (now, mut plan) = (Instant::now(), Scheduler::default());
     let later = now + Duration::from_secs(5);
-    plan.offer(state_in(Lane::Status, 1, 1), ticket(1), later, false);
+    plan.offer(state_in(Lane::Resolve, 1, 1), ticket(1), later, false);
     plan.offer(act(1, 1), ticket(2), now, false);
     assert_eq!(plan.ready(now), Some(Lane::Notes));
     assert_eq!(version(&plan.next(now).unwrap()), None);
@@ -245,11 +246,11 @@ fn something_more_urgent_for_a_link_ends_what_is_in_hand_there() {
     let job = plan.next(now).unwrap();
     plan.offer(state(1, 2), ticket(2), now, false);
     assert!(!job.overtaken.is_cancelled(), "one that is no more urgent waits");
-    plan.offer(state_in(Lane::Status, 1, 3), ticket(3), now, false);
+    plan.offer(state_in(Lane::Resolve, 1, 3), ticket(3), now, false);
     assert!(job.overtaken.is_cancelled());
     assert_eq!(sequences(&plan.again(link(1), Again::at_once())), [1]);
     let job = plan.next(Instant::now()).unwrap();
-    assert_eq!((version(&job), job.lane), (Some(3), Lane::Status));
+    assert_eq!((version(&job), job.lane), (Some(3), Lane::Resolve));
     assert!(!job.overtaken.is_cancelled());
 }
 
@@ -265,7 +266,13 @@ enum Step {
 }
 
 fn lanes() -> impl Strategy<Value = Lane> {
-    prop::sample::select(vec![Lane::Status, Lane::People, Lane::Fields, Lane::Reads])
+    prop::sample::select(vec![
+        Lane::Resolve,
+        Lane::Acknowledge,
+        Lane::People,
+        Lane::Fields,
+        Lane::Reads,
+    ])
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

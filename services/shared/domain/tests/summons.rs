@@ -188,7 +188,7 @@ fn a_refusal_is_told_on_the_timeline_and_explains_nothing_any_more() {
     sides.edit(escalate(2));
     let (request, id) = (request(&sides), sides.only());
     let reason = "Cannot Escalate".to_owned();
-    let outcome = Outcome::Refused { version: None, before: None, reason };
+    let outcome = Outcome::refused(None, reason);
     report(&mut sides, id, outcome, format!("{request}-refused"));
     assert!(lines(&sides)[0].contains("Cannot Escalate"), "{:?}", lines(&sides));
     let at = sides.now;

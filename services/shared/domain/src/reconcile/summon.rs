@@ -231,6 +231,7 @@ impl Draft<'_> {
             attempted: false,
             previous: &[],
             lags: false,
+            begins: false,
         });
     }
 
