@@ -16,7 +16,7 @@ async fn open(stack: &Stack, count: usize) -> Vec<Value> {
     let within =
         Duration::from_secs(15) + Duration::from_millis(200) * u32::try_from(count).unwrap();
     eventually("the letters are listed", within, || async {
-        let listed = stack.im.json(&["integration", "dlq", "sim-pd"]).await;
+        let listed = stack.im.json(&["integration", "dlq", "sim-pd", "--limit", "2000"]).await;
         let listed = listed.map_err(|error| vec![json!(error.to_string())])?;
         let all = listed.as_array().cloned().unwrap_or_default();
         if all.len() == count { Ok(all) } else { Err(all.into_iter().take(20).collect::<Vec<_>>()) }

@@ -113,7 +113,7 @@ fn what_waits_is_told_in_the_order_in_which_it_is_begun() {
     let (now, mut plan) = (Instant::now(), Scheduler::default());
     plan.offer(state(1, 1), ticket(1), now, false);
     plan.offer(state_in(Lane::Resolve, 2, 1), ticket(2), now, false);
-    plan.offer(state(3, 1), ticket(3), now + Duration::from_secs(60), false);
+    plan.offer(state(3, 1), ticket(3), now + Duration::from_mins(1), false);
     plan.ready(now);
     let order: Vec<_> = plan.in_order().map(|(job, _)| job.work.link()).collect();
     assert_eq!(order, [link(2), link(1), link(3)]);
