@@ -37,7 +37,7 @@ pub use self::{
         ConflictResolution, Link,
     },
     sync_status::{
-        Check, Checkup, Lane, LinkCounts, LinkFreshness, OutboundQueue, Retry, SyncStatus,
+        Check, Checkup, Lane, LinkCounts, LinkFreshness, OutboundQueue, Retry, SyncStatus, Waiting,
     },
 };
 use crate::{v1, words::Word};

@@ -5,7 +5,7 @@ mod change;
 pub mod conflict;
 pub mod dead_letter;
 pub mod directory;
-mod edit;
+pub mod edit;
 mod explain;
 pub mod field_mapping;
 pub mod incident;

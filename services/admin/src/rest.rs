@@ -7,6 +7,7 @@ mod asked;
 mod audit;
 mod conflicts;
 mod dead_letters;
+mod incidents;
 mod integrations;
 mod links;
 mod problem;
@@ -54,6 +55,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .route("/api/v1/integrations/{integration}", get(integrations::get))
         .merge(dead_letters::routes())
         .merge(conflicts::routes())
+        .merge(incidents::routes())
         .merge(links::routes())
         .merge(audit::routes())
         .merge(questions::routes())

@@ -62,8 +62,7 @@ impl Delivery {
         let catalog = &self.catalog;
         let carried = match &job.work.task {
             Task::State(desired) => {
-                let again = job.work.redelivered;
-                settle::state(&mut caller, catalog, desired, again).await.map(Some)
+                settle::state(&mut caller, catalog, desired, job.work.redelivered).await
             }
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;
@@ -75,14 +74,13 @@ impl Delivery {
         let wrote = caller.wrote();
         let previous = self.previous(job, wrote || carried.as_ref().is_err_and(Setback::landed));
         let again = match carried {
-            Ok(None) => None,
-            Ok(Some(Outcome::Settled { version, before, after, fates, .. })) => {
+            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
                 let uncertain = job.attempted;
                 let outcome =
                     Outcome::Settled { version, before, after, fates, uncertain, previous };
                 self.finish(job, outcome, None).await
             }
-            Ok(Some(outcome)) => self.finish(job, outcome, None).await,
+            Ok(outcome) => self.finish(job, outcome, None).await,
             Err(Setback { trouble: Trouble::CalledOff(_), before }) => {
                 self.tell_read(job, before, previous).await;
                 Some(Again::at_once())
@@ -129,6 +127,9 @@ impl Delivery {
         let attempted = failure.may_have_landed();
         match failure.class {
             Class::Refused => None,
+            // A state is read again and found as it is wanted; a record that is over already is
+            // over for whoever was to be brought in.
+            Class::AlreadySo if matches!(job.work.task, Task::Act(_)) => None,
             // The gate keeps it until calls are welcome again.
             Class::Throttled | Class::Unwelcome | Class::Stranger => {
                 Some(Again { due: now, trouble: None, uncertain, attempted })
@@ -174,7 +175,7 @@ impl Delivery {
                 metrics::counter!("tandem_dead_letters_total", "direction" => "out").increment(1);
                 Some(report::letter(job, &self.connector, reason, failure))
             }
-            Outcome::Settled { .. } | Outcome::Noted { .. } => None,
+            Outcome::Settled { .. } | Outcome::Noted { .. } | Outcome::Summoned { .. } => None,
         };
         let receipt = report::receipt(work, &self.connector, outcome);
         for message in letter.into_iter().chain([receipt]) {

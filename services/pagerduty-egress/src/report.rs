@@ -45,6 +45,7 @@ pub fn receipt(
             ("settled", reading.map(|reading| reading.snapshot.record.clone()))
         }
         Outcome::Noted { .. } => ("noted", None),
+        Outcome::Summoned { .. } => ("summoned", None),
         Outcome::Refused { before, .. } => {
             ("refused", before.as_ref().map(|reading| reading.snapshot.record.clone()))
         }

@@ -207,6 +207,7 @@ impl<'a> About<'a> {
                 let shown = match &receipt.outcome {
                     Outcome::Settled { before, after, .. } => after.as_ref().or(before.as_ref()),
                     Outcome::Refused { before, .. } => before.as_ref(),
+                    Outcome::Summoned { after, .. } => after.as_ref(),
                     Outcome::Noted { .. } => None,
                 };
                 let record = shown.map(|it| (integration, it.snapshot.record.as_str()));

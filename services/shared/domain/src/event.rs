@@ -109,6 +109,23 @@ pub struct Observation {
     /// A line for the timeline, for what maps to no field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
+    /// That people were brought in, where it tells so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summons: Option<Summoned>,
+}
+
+/// That people were brought in, as an external side tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "summoned", rename_all = "snake_case")]
+pub enum Summoned {
+    /// The record was handed on to a level of its escalation policy.
+    Escalated,
+    /// Somebody was asked to help.
+    Asked {
+        /// What they were told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
 }
 
 /// A snapshot read by a call of ours.
@@ -165,6 +182,15 @@ pub enum Outcome {
         note: NoteId,
         /// Its id over there.
         foreign: String,
+    },
+    /// People were brought in.
+    Summoned {
+        /// The request's id on the platform.
+        request: EditId,
+        /// When the call that did it was answered, on our clock.
+        received: Timestamp,
+        /// What the record held after it, where the answer showed it.
+        after: Option<Box<Reading>>,
     },
     /// The external side refused for good; a dead letter holds the details.
     Refused {
@@ -251,6 +277,29 @@ pub enum Change {
         note: NoteId,
         /// Its text.
         text: String,
+    },
+    /// Hands the incident on to a level of its escalation policy, on the external sides that carry
+    /// escalations.
+    Escalate {
+        /// The level; the first is 1.
+        level: u32,
+        /// In this integration only.
+        #[serde(default)]
+        integration: Option<IntegrationId>,
+    },
+    /// Asks more people to help, on an external side that carries escalations.
+    Page {
+        /// What they are told.
+        message: String,
+        /// Who is asked, by the names the platform knows them by.
+        #[serde(default)]
+        users: Vec<String>,
+        /// The escalation policies whose people on call are asked, by name.
+        #[serde(default)]
+        policies: Vec<String>,
+        /// In this integration.
+        #[serde(default)]
+        integration: Option<IntegrationId>,
     },
     /// Decides a conflict.
     Resolve {

@@ -27,6 +27,8 @@ pub enum Happening {
     Noted,
     /// It was joined to an external record.
     Linked,
+    /// People were brought in: it was handed on, or help was asked for.
+    Escalated,
 }
 
 impl Happening {
@@ -37,6 +39,7 @@ impl Happening {
             Self::Updated => "updated",
             Self::Noted => "noted",
             Self::Linked => "linked",
+            Self::Escalated => "escalated",
         }
     }
 }

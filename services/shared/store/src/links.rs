@@ -33,6 +33,7 @@ struct Row {
     published: Option<Raw>,
     fields: Raw,
     detached: bool,
+    summons: Raw,
     levelled: i64,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
@@ -68,6 +69,7 @@ impl Row {
             published: self.published.map(|json| place.raw("published", &json)).transpose()?,
             fields: place.raw("fields", &self.fields)?,
             detached: self.detached,
+            summons: place.raw("summons", &self.summons)?,
             levelled: place.count("levelled", self.levelled)?,
             reread: false,
         };
@@ -214,8 +216,8 @@ pub async fn of_incidents(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where incident = any($1)
         order by id
@@ -235,8 +237,8 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where id = $1
         "#,
@@ -262,8 +264,8 @@ pub async fn list(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where
             integration = $1

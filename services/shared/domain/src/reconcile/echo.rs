@@ -205,7 +205,7 @@ fn agents(link: &Link) -> impl Iterator<Item = &String> {
 }
 
 /// Whether somebody is named as the author who is none of those our calls appear under.
-fn is_stranger(link: &Link, actor: &Actor) -> bool {
+pub(super) fn is_stranger(link: &Link, actor: &Actor) -> bool {
     actor.id.is_some() && agents(link).next().is_some() && !is_known(link, actor)
 }
 

@@ -25,6 +25,7 @@ struct Columns<'a> {
     published: Vec<Option<String>>,
     fields: Vec<String>,
     detached: Vec<bool>,
+    summons: Vec<String>,
     levelled: Vec<i64>,
 }
 
@@ -51,6 +52,7 @@ impl<'a> Columns<'a> {
         self.published.push(link.published.as_ref().map(text_of).transpose()?);
         self.fields.push(text_of(&link.fields)?);
         self.detached.push(link.detached);
+        self.summons.push(text_of(&link.summons)?);
         self.levelled.push(bigint(link.levelled));
         Ok(())
     }
@@ -64,18 +66,18 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
         r#"
         insert into links (
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
+            published, fields, detached, summons, levelled
         )
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published::json, fields::json, detached, levelled
+            published::json, fields::json, detached, summons::jsonb, levelled
         from unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
             $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::boolean[],
-            $14::bigint[]
+            $14::text[], $15::bigint[]
         ) as new (
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
+            published, fields, detached, summons, levelled
         )
         order by detached desc
         on conflict (id) do update set
@@ -89,6 +91,7 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
             published = excluded.published,
             fields = excluded.fields,
             detached = excluded.detached,
+            summons = excluded.summons,
             levelled = excluded.levelled,
             updated_at = now()
         "#,
@@ -105,6 +108,7 @@ pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), Store
         rows.published as Vec<Option<String>>,
         rows.fields as Vec<String>,
         rows.detached as Vec<bool>,
+        rows.summons as Vec<String>,
         rows.levelled as Vec<i64>
     )
     .execute(conn)
@@ -140,14 +144,16 @@ async fn update(conn: &mut PgConnection, rows: Columns<'_>) -> Result<(), StoreE
             published = new.published::json,
             fields = new.fields::json,
             detached = new.detached,
+            summons = new.summons::jsonb,
             levelled = new.levelled,
             updated_at = now()
         from unnest(
             $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::bigint[]
+            $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::text[],
+            $13::bigint[]
         ) as new (
             id, record, number, url, problem, version, confirmed, asked, published, fields,
-            detached, levelled
+            detached, summons, levelled
         )
         where links.id = new.id
         "#,
@@ -162,6 +168,7 @@ async fn update(conn: &mut PgConnection, rows: Columns<'_>) -> Result<(), StoreE
         rows.published as Vec<Option<String>>,
         rows.fields as Vec<String>,
         rows.detached as Vec<bool>,
+        rows.summons as Vec<String>,
         rows.levelled as Vec<i64>
     )
     .execute(conn)
