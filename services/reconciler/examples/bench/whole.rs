@@ -17,6 +17,8 @@ use crate::{
 
 /// What the reconciler takes at once when there is enough.
 const BATCH: usize = 256;
+/// How many incidents something happens to.
+const ACTIVE: u64 = 1000;
 /// How many batches are applied before it is a bare insert's turn.
 const BATCHES: usize = 8;
 /// How often each has its turn.
@@ -124,7 +126,8 @@ async fn reconciled(store: &Store, messages: &[Message], backends: &[i32]) -> an
     Ok(watch.stop())
 }
 
-/// Events over the incidents from `from` on, to which nothing happened yet, chosen evenly, each as it follows from those before it.
+/// Events over incidents from `from` on, to which nothing happened yet, each as it follows from those
+/// before it. They are as many whatever the size, so that it alone differs, and spread over all of it.
 fn play(from: u64, size: u64, count: usize) -> Vec<Message> {
     let mut traffic = Traffic::new();
     // Far from the events of other sizes.
@@ -132,8 +135,8 @@ fn play(from: u64, size: u64, count: usize) -> Vec<Message> {
     let mut states: HashMap<u64, (State, usize)> = HashMap::new();
     let mut messages = Vec::with_capacity(count);
     for turn in 0..count as u64 {
-        // A step that shares no factor with the size visits every incident in turn.
-        let number = from + turn.wrapping_mul(7919) % (size - from);
+        // A step that shares no factor with their number visits every one of them in turn.
+        let number = from + turn * 7919 % ACTIVE * ((size - from) / ACTIVE).max(1);
         let (mut state, round) = match states.remove(&number) {
             Some(known) => known,
             None => (traffic.begin(number), 0),
