@@ -17,7 +17,7 @@ use crate::{
 
 /// What the reconciler takes at once when there is enough.
 const BATCH: usize = 256;
-/// How many incidents something happens to.
+/// How many incidents something happens to, at most.
 const ACTIVE: u64 = 1000;
 /// How many batches are applied before it is a bare insert's turn.
 const BATCHES: usize = 8;
@@ -130,13 +130,14 @@ async fn reconciled(store: &Store, messages: &[Message], backends: &[i32]) -> an
 /// before it. They are as many whatever the size, so that it alone differs, and spread over all of it.
 fn play(from: u64, size: u64, count: usize) -> Vec<Message> {
     let mut traffic = Traffic::new();
+    let active = ACTIVE.min(size - from);
     // Far from the events of other sizes.
     traffic.skip(size * 1_000_000);
     let mut states: HashMap<u64, (State, usize)> = HashMap::new();
     let mut messages = Vec::with_capacity(count);
     for turn in 0..count as u64 {
         // A step that shares no factor with their number visits every one of them in turn.
-        let number = from + turn * 7919 % ACTIVE * ((size - from) / ACTIVE).max(1);
+        let number = from + turn * 7919 % active * ((size - from) / active);
         let (mut state, round) = match states.remove(&number) {
             Some(known) => known,
             None => (traffic.begin(number), 0),
