@@ -22,7 +22,7 @@ impl Draft<'_> {
     pub(super) fn level(&mut self) {
         let actor = match self.input.event {
             Event::Edit(edit) => Some(edit.author.clone()),
-            Event::Observation(_) | Event::Receipt(_) => {
+            Event::Observation(_) | Event::Receipt(_) | Event::Finding(_) => {
                 let by = self.incident.fields.values().max_by_key(|owned| owned.rev);
                 by.map(|owned| owned.by.clone()).filter(|by| by.side == Side::Platform)
             }

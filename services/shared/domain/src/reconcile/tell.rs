@@ -53,6 +53,7 @@ impl Draft<'_> {
             notes: self.notes,
             timeline: self.timeline,
             feed,
+            missed: self.missed,
             reply: reply(revision),
         }
     }

@@ -101,6 +101,7 @@ pub(super) fn event(event: &Event) -> String {
             Outcome::Noted { .. } => "noted".to_owned(),
         },
         Event::Edit(it) => edit(it),
+        Event::Finding(it) => format!("finding {} {}", it.id, reading(Some(&it.reading))),
     }
 }
 
