@@ -6,8 +6,8 @@ use tandem_domain::{
     reconcile::State,
 };
 use tandem_store::{
-    PgConnection, StoreError, conflicts, decisions, desired, incidents, links, notes, outbox,
-    timeline, writes,
+    PgConnection, StoreError, conflicts, decisions, desired, healing, incidents, links, notes,
+    outbox, timeline, writes,
 };
 
 use crate::batch::Written;
@@ -20,6 +20,9 @@ pub(crate) async fn write(
 ) -> Result<(), StoreError> {
     if written.changed.is_empty() {
         return Ok(());
+    }
+    if !written.missed.is_empty() {
+        healing::missed(conn, &written.missed).await?;
     }
     let changed: Vec<&State> =
         written.changed.iter().filter_map(|id| written.states.get(id)).collect();

@@ -134,7 +134,7 @@ async fn states(
     }
     let mentioned: Vec<NoteId> = about.iter().filter_map(|about| about.note).collect();
     let foreign: Vec<String> =
-        about.iter().filter_map(|about| about.foreign.map(str::to_owned)).collect();
+        about.iter().flat_map(|about| &about.foreign).map(|id| (*id).to_owned()).collect();
     for (incident, track) in notes::tracks(conn, &joined, &mentioned, &foreign).await? {
         if let Some(state) = states.get_mut(&incident) {
             state.notes.push(track);
@@ -173,7 +173,7 @@ struct About<'a> {
     integration: Option<IntegrationId>,
     org: Option<String>,
     note: Option<NoteId>,
-    foreign: Option<&'a str>,
+    foreign: Vec<&'a str>,
     /// Whether it names a record of which it shows nothing.
     blind: bool,
 }
@@ -190,7 +190,7 @@ impl<'a> About<'a> {
                     records: record.map(|it| (integration, it.as_str())).into_iter().collect(),
                     links: key.and_then(link_of_key).into_iter().collect(),
                     integration: Some(integration),
-                    foreign: observation.note.as_ref().map(|note| &*note.id),
+                    foreign: observation.note.iter().map(|note| &*note.id).collect(),
                     blind: record.is_some() && snapshot.is_none(),
                     ..Self::default()
                 }
@@ -207,12 +207,24 @@ impl<'a> About<'a> {
                     Outcome::Noted { note, foreign } => (Some(*note), Some(&**foreign)),
                     _ => (None, None),
                 };
+                let foreign = foreign.into_iter().collect();
                 Self {
                     records: record.into_iter().collect(),
                     links: vec![receipt.link],
                     integration: Some(integration),
                     note,
                     foreign,
+                    ..Self::default()
+                }
+            }
+            Event::Finding(finding) => {
+                let (integration, snapshot) = (finding.integration, &finding.reading.snapshot);
+                let key = snapshot.key.as_deref();
+                Self {
+                    records: vec![(integration, snapshot.record.as_str())],
+                    links: key.and_then(link_of_key).into_iter().collect(),
+                    integration: Some(integration),
+                    foreign: finding.notes.iter().map(|found| &*found.note.id).collect(),
                     ..Self::default()
                 }
             }

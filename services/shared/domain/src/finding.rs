@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{ForeignNote, Reading},
     field::Field,
-    id::IntegrationId,
+    id::{IntegrationId, RecordId},
     incident::Actor,
     lens::Foreign,
 };
@@ -90,4 +90,24 @@ pub struct Missed {
     pub occurred_at: Timestamp,
     /// When it was found, on our clock.
     pub found_at: Timestamp,
+}
+
+/// How far an integration's history has been looked through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// On the external clock: whatever happened before this was found and dealt with, but for what
+    /// is still owed.
+    pub reached: Timestamp,
+    /// The records that could not be read when it was their turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Owed>,
+}
+
+/// A record that is still to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owed {
+    /// The record.
+    pub record: RecordId,
+    /// From when on its history is to be read, on the external clock.
+    pub since: Timestamp,
 }
