@@ -229,6 +229,7 @@ impl<'a> Caller<'a> {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let mut outgoing = self
             .http

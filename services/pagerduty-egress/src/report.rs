@@ -49,7 +49,7 @@ pub fn receipt(
             ("refused", before.as_ref().map(|reading| reading.snapshot.record.clone()))
         }
     };
-    let record = record.or_else(|| record_of(work).cloned());
+    let record = record.or_else(|| work.record().cloned());
     let record = record.as_ref().map(RecordId::as_str);
     let id = format!("{}-{kind}", work.id());
     let subject = subjects::observed(connector, work.integration(), record);
@@ -57,13 +57,6 @@ pub fn receipt(
         Receipt { id: id.clone(), integration: work.integration(), link: work.link(), outcome };
     let message = Outgoing::json(subject, id, &Event::Receipt(receipt))?;
     Ok(message.traced(traceparent(work)))
-}
-
-const fn record_of(work: &Work) -> Option<&RecordId> {
-    match &work.task {
-        Task::State(desired) => desired.record.as_ref(),
-        Task::Act(act) => Some(&act.record),
-    }
 }
 
 /// The dead letter for work that was refused; `failure` is the call, where it came to one.
@@ -78,7 +71,7 @@ pub fn letter(
         direction: Direction::Out,
         integration: Some(work.integration()),
         link: Some(work.link()),
-        record: record_of(work).cloned(),
+        record: work.record().cloned(),
         cause: cause.to_owned(),
         group: failure.map_or_else(|| cause.to_owned(), |failure| failure.group.clone()),
         at: clock::now(),

@@ -13,6 +13,7 @@ use tandem_connectors::{
         checkup::{self, Key},
         directory,
         refusal::Class,
+        subscription,
     },
 };
 use tandem_domain::integration::Integration;

@@ -141,6 +141,56 @@ pub struct Status {
     /// The work that waits longest for another try, the next to be tried first; a few at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retrying: Vec<Retrying>,
+    /// How the subscriptions stand that send webhooks to us; none while nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribed: Option<Subscribed>,
+    /// When it was last looked for what nobody told.
+    #[serde(default)]
+    pub healed: Healed,
+}
+
+/// Whether anything sends webhooks to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sending {
+    /// Every subscription that should.
+    On,
+    /// Some of them do not.
+    Partly,
+    /// None of them does.
+    Off,
+    /// There is no subscription.
+    Missing,
+    /// It cannot be seen.
+    Unknown,
+}
+
+/// How the subscriptions stand that send webhooks to us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscribed {
+    /// Whether they send.
+    pub sending: Sending,
+    /// How many do.
+    pub on: u64,
+    /// Why it is so, where not all is well.
+    #[serde(default)]
+    pub reason: String,
+    /// When it was so.
+    pub at: Timestamp,
+    /// When one was last found switched off, and enabled again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_at: Option<Timestamp>,
+}
+
+/// When it was last looked for what nobody told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healed {
+    /// The last round through the log that came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_at: Option<Timestamp>,
+    /// The last sweep of all open records that came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept_at: Option<Timestamp>,
 }
 
 /// A piece of work that has failed and will be tried again.
