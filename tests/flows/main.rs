@@ -14,6 +14,7 @@ mod dead_letters;
 mod door;
 mod egress;
 mod events;
+mod healing;
 mod outage;
 mod questions;
 mod rules;

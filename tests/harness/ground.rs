@@ -116,7 +116,14 @@ impl Ground {
             })?;
             anyhow::Ok(service)
         };
-        let admin = start("admin", &[("TANDEM_GRPC_ADDR", &grpc), ("TANDEM_REST_ADDR", &rest)])?;
+        let admin = start(
+            "admin",
+            &[
+                ("TANDEM_GRPC_ADDR", &grpc),
+                ("TANDEM_REST_ADDR", &rest),
+                ("TANDEM_SUBSCRIPTION_INTERVAL", "1"),
+            ],
+        )?;
         let reconciler = start("reconciler", &[])?;
         let Healing { log, ripe, sweep, watch } = self.healing;
         let egress = start(

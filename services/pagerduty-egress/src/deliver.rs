@@ -17,6 +17,7 @@ use tandem_domain::{
     id::Connector,
 };
 use tandem_runtime::clock;
+use tandem_seal::Keyring;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -45,6 +46,8 @@ pub struct Delivery {
     pub catalog: Catalog,
     /// Which versions were attempted last.
     pub attempts: Attempts,
+    /// What opens and seals secrets.
+    pub keys: Arc<Keyring>,
     /// Who has which record in hand.
     pub turns: Turns,
     /// What is told of the healer.

@@ -40,7 +40,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub struct Fleet {
     bus: Bus,
     http: Client,
-    keys: Keyring,
+    keys: Arc<Keyring>,
     settling: Duration,
     headroom: u32,
     give_up_after: SignedDuration,
@@ -64,7 +64,7 @@ impl Fleet {
         Ok(Self {
             bus,
             http: call::client(settings.request_timeout)?,
-            keys,
+            keys: Arc::new(keys),
             settling: settings.request_timeout + MARGIN,
             headroom: settings.headroom,
             give_up_after: SignedDuration::from_hours(24 * i64::from(settings.give_up_after)),
@@ -140,6 +140,7 @@ impl Fleet {
                     http: self.http.clone(),
                     catalog: Catalog::default(),
                     attempts: Attempts::default(),
+                    keys: Arc::clone(&self.keys),
                     turns: Turns::default(),
                     shown: Shown::default(),
                     rhythm: self.rhythm,

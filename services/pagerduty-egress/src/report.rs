@@ -19,11 +19,7 @@ use tandem_domain::{
 use tandem_runtime::{clock, trace};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    call::Failure,
-    scheduler::Job,
-    work::{Task, Work},
-};
+use crate::{call::Failure, scheduler::Job, work::Work};
 
 /// How long to wait before telling again.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -152,6 +148,7 @@ mod tests {
     use tandem_connectors::pagerduty::{refusal::Class, rest};
 
     use super::*;
+    use crate::work::Task;
 
     fn work(task: Json, act: bool) -> Work {
         let original = task.to_string().into();

@@ -41,6 +41,8 @@ pub(super) struct Creation {
     backoff_multiplier: f64,
     #[serde(default)]
     from_email: String,
+    #[serde(default)]
+    public_url: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,6 +169,7 @@ impl Creation {
             rate_limit: self.rate_limit,
             backoff_multiplier: self.backoff_multiplier,
             from_email: self.from_email,
+            public_url: self.public_url,
             credentials: Some(v1::Credentials {
                 token: exposed(self.credentials.token),
                 signing_secret: exposed(self.credentials.signing_secret),
@@ -178,8 +181,9 @@ impl Creation {
 
 impl Rest {
     fn answer(&self, from: v1::Integration) -> Answer {
-        let webhook_url =
-            self.public_url.as_ref().map(|root| format!("{root}{}", from.webhook_path));
+        let own = (!from.public_url.is_empty()).then(|| from.public_url.as_str());
+        let root = own.or(self.public_url.as_deref());
+        let webhook_url = root.map(|root| format!("{root}{}", from.webhook_path));
         Answer { integration: from.into(), webhook_url }
     }
 }

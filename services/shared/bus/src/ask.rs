@@ -47,6 +47,61 @@ pub enum Question {
     Priorities(Part),
     /// Whether the connection works; answered by an [`Answer`] of checks.
     Test,
+    /// To see to the subscriptions that send to us; answered by an [`Answer`] of [`Tended`].
+    Subscribe(Wanted),
+    /// To have a subscription send a ping; answered by an [`Answer`] of nothing.
+    Ping {
+        /// The subscription.
+        subscription: String,
+    },
+}
+
+/// What should send webhooks to us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Where to.
+    pub url: String,
+    /// What a subscription of ours is known by over there.
+    pub mark: String,
+    /// Of what: services, or the whole account.
+    pub services: Vec<Option<String>>,
+    /// Those whose secrets we hold.
+    pub known: Vec<String>,
+    /// Those that are to be let be.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Those that are to go.
+    #[serde(default)]
+    pub drop: Vec<String>,
+}
+
+/// What became of the subscriptions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tended {
+    /// Whether it was seen what there is.
+    pub looked: bool,
+    /// Those of the known ones that are there.
+    pub live: Vec<String>,
+    /// Those that were made.
+    pub made: Vec<Made>,
+    /// Those that are gone.
+    pub dropped: Vec<String>,
+    /// Why not everything was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A subscription that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its id.
+    pub id: String,
+    /// Where it sends to.
+    pub url: String,
+    /// Of what.
+    pub service: Option<String>,
+    /// Its secret, sealed as a signing secret of the integration.
+    pub secret: String,
 }
 
 /// Which part of a list is asked for.
