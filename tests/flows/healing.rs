@@ -147,9 +147,14 @@ fn play(stack: &Stack, known: &[String]) -> usize {
 async fn a_title_that_changes_only_over_there_arrives_and_costs_two_calls() {
     let stack = healing().await;
     let known = records(&stack, "alarm", 3).await;
-    eventually("a sweep came to its end", Duration::from_secs(20), || async {
+    let all = stack.pagerduty.incidents();
+    let made = all.iter().filter_map(|it| it["created_at"].as_str()).max().unwrap();
+    eventually("all of it was looked through", Duration::from_secs(30), || async {
         let told = status(&stack).await;
-        if told["healing"]["swept_time"].is_string() { Ok(()) } else { Err(told) }
+        let healing = &told["healing"];
+        let reached = healing["reach_time"].as_str().unwrap_or_default();
+        let through = reached.get(..19) > made.get(..19);
+        if through && healing["swept_time"].is_string() { Ok(()) } else { Err(told) }
     })
     .await;
     stack.at_rest().await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tandem_pagerduty_sim::USER_TOKEN;
 use tandem_tests::{Stack, eventually};
 
-use super::{healing, stage, status};
+use super::{healing, status};
 
 /// The subscriptions of ours, as PagerDuty shows them.
 async fn ours(stack: &Stack) -> Vec<Value> {
@@ -163,5 +163,4 @@ async fn an_address_that_leads_nowhere_is_told_with_a_way_out() {
     .await;
     let said = String::from_utf8_lossy(&none.stderr);
     assert!(said.contains("--public-url"), "{said}");
-    stage(&stack, "reset").await;
 }
