@@ -90,7 +90,6 @@ impl Draft<'_> {
         let Some(field) = config.and_then(|config| config.field_named(name)) else { return };
         let sequence = self.input.sequence;
         let stamp = Stamp::Told { occurred_at: entry.at, arrived: finding.heard, sequence };
-        // An incident that begins now begins with what was read, to which all of this has led.
         if self.has_come(link, field, entry) {
             return;
         }
