@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tandem_pagerduty_sim::{Effect, ErrorBody, RestFault};
 use tandem_tests::{Healing, Options, Stack, eventually};
 
-use self::agree::{agree, announced, records};
+use self::agree::{agree, announced, records, settled_in};
 
 /// A stack whose healer is always at work.
 async fn healing() -> Stack {
@@ -73,6 +73,7 @@ async fn switch_off(stack: &Stack) {
 async fn two_hundred_changes_while_webhooks_are_off_are_all_found_and_told() {
     let stack = healing().await;
     let known: Vec<_> = records(&stack, "known", 8).await;
+    settled_in(&stack).await;
     switch_off(&stack).await;
     let changes = play(&stack, &known);
     assert!(changes >= 200, "{changes}");

@@ -1,7 +1,11 @@
 //! Whether both sides say the same of everything, by looking at all of it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tandem_pagerduty_sim::USER_TOKEN;
 use tandem_tests::{Stack, eventually};
@@ -19,6 +23,19 @@ pub(super) async fn records(stack: &Stack, title: &str, count: usize) -> Vec<Str
     }
     stack.at_rest().await;
     records
+}
+
+/// Waits until what happens next cannot be taken for a part of how the records came to be.
+pub(super) async fn settled_in(stack: &Stack) {
+    let all = stack.pagerduty.incidents();
+    let made = all.iter().filter_map(|it| it["created_at"].as_str()?.parse::<Timestamp>().ok());
+    let made = made.max().unwrap();
+    eventually("seconds have passed", Duration::from_secs(20), || async {
+        let now = Timestamp::try_from(SystemTime::now()).unwrap();
+        let passed = now.duration_since(made);
+        if passed.as_secs() > 3 { Ok(()) } else { Err(passed) }
+    })
+    .await;
 }
 
 /// Waits until every record has one incident that says the same.

@@ -155,7 +155,8 @@ async fn what_is_refused_for_good_is_reported_and_put_among_the_dead_letters() {
     let gone = "QG0NE00000000A".parse().unwrap();
     stage.want(&state(1, 3, &gone, &[TITLE])).await;
     let told = stage.told(1).await.remove(0);
-    let Outcome::Refused { version: Some(3), before: None, reason, .. } = told.receipt.outcome else {
+    let Outcome::Refused { version: Some(3), before: None, reason, .. } = told.receipt.outcome
+    else {
         panic!("{told:?}")
     };
     assert!(reason.starts_with("PagerDuty answered 404, code "), "{reason}");

@@ -136,23 +136,30 @@ fn reference(to: &Json) -> Option<Foreign> {
 
 /// The history of a record that came to be at `created_at`, from its lines, oldest first. Of several
 /// in one second each is told a microsecond later than the one before it.
+///
+/// A record is triggered and assigned when it comes to be, and triggered again when it is reopened;
+/// what tells the two apart is the time, and what came before.
 pub fn history(lines: &[Line], created_at: Option<Timestamp>) -> Vec<Entry> {
-    let mut second = None;
-    let mut place = 0;
-    let entry = |line: &Line| {
+    let created = created_at.and_then(|at| at.checked_add(AT_CREATION).ok());
+    let (mut second, mut place) = (None, 0);
+    let mut told = Vec::with_capacity(lines.len());
+    let mut began = true;
+    for line in lines {
         place = if second == Some(line.at) { place + 1 } else { 0 };
         second = Some(line.at);
         let at = line.at.checked_add(SignedDuration::from_micros(place)).unwrap_or(line.at);
-        let created = created_at.and_then(|at| at.checked_add(AT_CREATION).ok());
-        entry(line, at, created.is_some_and(|until| line.at <= until))
-    };
-    lines.iter().map(entry).collect()
+        let of_creation = matches!(line.done, Done::Triggered | Done::Assigned | Done::Other);
+        began &= of_creation && created.is_some_and(|until| line.at <= until);
+        told.push(entry(line, at, began));
+    }
+    told
 }
 
-fn entry(line: &Line, at: Timestamp, at_creation: bool) -> Entry {
+/// What a line tells; `began` says that it belongs to the record's coming to be.
+fn entry(line: &Line, at: Timestamp, began: bool) -> Entry {
     let status = |status: &str| (Some(Field::Status), Some(Foreign::plain(status.to_owned())));
     let (edited, value) = match line.done {
-        Done::Triggered | Done::Assigned if at_creation => (None, None),
+        Done::Triggered | Done::Assigned if began => (None, None),
         Done::Triggered | Done::Unacknowledged => status(INITIAL_STATUS),
         Done::Acknowledged => status(ACKNOWLEDGED),
         Done::Resolved => status(RESOLVED),
@@ -165,7 +172,7 @@ fn entry(line: &Line, at: Timestamp, at_creation: bool) -> Entry {
         id: line.id.clone(),
         at,
         actor: line.actor.clone(),
-        begins: line.done == Done::Triggered && at_creation,
+        begins: line.done == Done::Triggered && began,
         announced: edited.is_some() && line.done != Done::UrgencyChanged,
         edited,
         value,
@@ -304,6 +311,24 @@ mod tests {
         assert_eq!(history[1].at, at("2026-03-02T09:14:07.000001Z"), "after the one before it");
         assert_eq!(history[2].at, at("2026-03-02T09:14:20Z"));
         assert_eq!(history[2].actor.as_ref().unwrap().name.as_deref(), Some("Priya Raman"));
+    }
+
+    #[test]
+    fn what_comes_after_anything_else_is_no_part_of_the_beginning() {
+        let lines = lines(&[
+            entry_of("trigger", "L1", 7),
+            entry_of("assign", "L2", 7),
+            entry_of("resolve", "L3", 7),
+            entry_of("trigger", "L4", 8),
+            entry_of("assign", "L5", 8),
+        ]);
+        let history = history(&lines, Some(at("2026-03-02T09:14:07Z")));
+        let edited: Vec<_> = history.iter().map(|it| (it.begins, it.edited)).collect();
+        let (status, assigned) = (Some(Field::Status), Some(Field::AssignedTo));
+        assert_eq!(
+            edited,
+            [(true, None), (false, None), (false, status), (false, status), (false, assigned)]
+        );
     }
 
     #[test]
