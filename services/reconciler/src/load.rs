@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_domain::{
     event::{Change, Event, Outcome},
+    finding::Finding,
     id::{IncidentId, IntegrationId, LinkId, NoteId},
     incident::Incident,
     link::link_of_key,
@@ -217,17 +218,7 @@ impl<'a> About<'a> {
                     ..Self::default()
                 }
             }
-            Event::Finding(finding) => {
-                let (integration, snapshot) = (finding.integration, &finding.reading.snapshot);
-                let key = snapshot.key.as_deref();
-                Self {
-                    records: vec![(integration, snapshot.record.as_str())],
-                    links: key.and_then(link_of_key).into_iter().collect(),
-                    integration: Some(integration),
-                    foreign: finding.notes.iter().map(|found| &*found.note.id).collect(),
-                    ..Self::default()
-                }
-            }
+            Event::Finding(finding) => Self::of_finding(finding),
             Event::Edit(edit) => {
                 let record = match &edit.change {
                     Change::Link { integration, record } => Some((*integration, record.as_str())),
@@ -240,6 +231,18 @@ impl<'a> About<'a> {
                     ..Self::default()
                 }
             }
+        }
+    }
+
+    fn of_finding(finding: &'a Finding) -> Self {
+        let (integration, snapshot) = (finding.integration, &finding.reading.snapshot);
+        let key = snapshot.key.as_deref();
+        Self {
+            records: vec![(integration, snapshot.record.as_str())],
+            links: key.and_then(link_of_key).into_iter().collect(),
+            integration: Some(integration),
+            foreign: finding.notes.iter().map(|found| &*found.note.id).collect(),
+            ..Self::default()
         }
     }
 

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Configs, Input, State, Step, draft::Draft, observe, receipt::Call, sight::Sight};
+use super::{
+    Configs, Input, State, Step, draft::Draft, echo::is_known, observe, receipt::Call, sight::Sight,
+};
 use crate::{
     event::{Observation, Snapshot},
     field::Field,
