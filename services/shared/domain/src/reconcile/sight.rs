@@ -3,7 +3,7 @@
 //! Rules 3–11: newer replaces older, what cannot be ordered is held until a read settles it, and
 //! an announced edit is judged exactly once, in order, even where the state it shows is stale.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     draft::Draft,
