@@ -15,7 +15,7 @@ use tandem_connectors::pagerduty::{
 use tandem_domain::id::RecordId;
 use tandem_runtime::clock;
 
-use super::{Cut, Healer, look::Looked};
+use super::{Cut, Healer, course, look::Looked};
 
 /// The two clocks may differ, and a list may lag behind.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
@@ -81,7 +81,10 @@ impl Healer<'_> {
     ) -> Result<bool, Cut> {
         let (mut all, mut failed) = (true, 0);
         for (record, print) in stale {
-            let begins = |at: Option<Timestamp>| at.is_some_and(|at| at >= known.began);
+            // A record nobody knows is the log's to find, which tells its history; only one that the
+            // log has passed over begins with what a sweep shows.
+            let passed = known.began..course::since(&known.cursor);
+            let begins = |at: Option<Timestamp>| at.is_some_and(|at| passed.contains(&at));
             let looked =
                 self.look(&record, (&[], clock::now()), |seen| begins(seen.created_at)).await?;
             match (looked, print) {

@@ -108,6 +108,26 @@ fn what_a_webhook_told_is_not_found_again() {
 }
 
 #[test]
+fn what_we_wrote_ourselves_is_nobodys_edit_and_missed_only_if_its_webhook_never_came() {
+    for told in [true, false] {
+        let mut sides = triggered();
+        sides.later();
+        sides.ours(Field::Status, "mitigated");
+        sides.deliver();
+        let at = second(&sides, 0);
+        if told {
+            let id = sides.only();
+            sides.webhook(id, Some(Field::Status));
+        }
+        let finding = find(&mut sides, vec![entry("L1", at, "acknowledged")]);
+        let step = take(&mut sides, &finding);
+        assert_eq!(missed(&step).len(), usize::from(!told), "told: {told}");
+        assert_eq!(sides.value(Field::Status), Some("mitigated"));
+        assert!(step.desired.is_empty() && step.decisions.is_empty(), "{:?}", step.decisions);
+    }
+}
+
+#[test]
 fn a_webhook_that_comes_after_all_changes_nothing_more() {
     let mut sides = triggered();
     sides.later();
