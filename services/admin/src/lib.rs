@@ -107,7 +107,8 @@ impl Admin {
             None => drop(problems.remove(&id)),
         }
         let now = problems.get(&id).cloned();
-        metrics::gauge!("tandem_subscription_problems").set(problems.len() as f64);
+        let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("tandem_subscription_problems").set(f64::from(count));
         drop(problems);
         if let Some(now) = now.filter(|now| before.as_ref() != Some(now)) {
             tracing::warn!(integration = %id, problem = now, "subscriptions are not as they should be");

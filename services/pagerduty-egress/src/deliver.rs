@@ -30,7 +30,7 @@ use crate::{
     report::{self, Unwritable},
     scheduler::{Again, Job},
     settle::{self, Setback},
-    work::{Task, Work},
+    work::Task,
 };
 
 /// What delivering needs, shared by all work of one integration.

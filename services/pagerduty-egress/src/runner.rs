@@ -128,11 +128,12 @@ impl Runner {
         let mut in_hand = InHand::new();
         let consume = consume(Arc::clone(&self.delivery), self.id, sender);
         let (delivery, id) = (Arc::clone(&self.delivery), self.id);
+        let healing = Box::pin(heal::run(&delivery, id));
         let serve = async {
             tokio::select! {
                 () = self.serve(&mut inbox, &mut in_hand) => {}
                 () = seat.over(term) => {}
-                () = heal::run(&delivery, id) => {}
+                () = healing => {}
             }
             self.finish(&mut inbox, &mut in_hand).await;
         };

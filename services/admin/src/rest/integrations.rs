@@ -181,7 +181,7 @@ impl Creation {
 
 impl Rest {
     fn answer(&self, from: v1::Integration) -> Answer {
-        let own = (!from.public_url.is_empty()).then(|| from.public_url.as_str());
+        let own = Some(from.public_url.as_str()).filter(|url| !url.is_empty());
         let root = own.or(self.public_url.as_deref());
         let webhook_url = root.map(|root| format!("{root}{}", from.webhook_path));
         Answer { integration: from.into(), webhook_url }

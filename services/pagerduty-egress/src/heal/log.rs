@@ -74,7 +74,7 @@ impl Healer<'_> {
     }
 
     /// Reads a log to its end.
-    async fn walk(&self, request: impl Fn(Place) -> Request) -> Result<Had, Cut> {
+    async fn walk(&self, request: impl Fn(Place) -> Request + Send) -> Result<Had, Cut> {
         let mut walk = Walk::new(PAGE, LAST_OFFSET);
         let mut began = None;
         let mut heard = clock::now();

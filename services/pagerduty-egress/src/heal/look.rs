@@ -46,7 +46,7 @@ impl Healer<'_> {
     pub(super) async fn call<T>(
         &self,
         request: Request,
-        read: impl FnOnce(&Json) -> Option<T>,
+        read: impl FnOnce(&Json) -> Option<T> + Send,
     ) -> Result<Answer<T>, Trouble> {
         let delivery = self.delivery;
         let permit = delivery.gate.pass(Lane::Healing).await?;
@@ -61,7 +61,7 @@ impl Healer<'_> {
         &self,
         record: &RecordId,
         (lines, heard): (&[Line], Timestamp),
-        begins: impl Fn(&Snapshot) -> bool,
+        begins: impl Fn(&Snapshot) -> bool + Send,
     ) -> Result<Looked, Cut> {
         match self.see(record, lines).await {
             Ok((Answer { sent, received, date, value: snapshot }, notes)) => {

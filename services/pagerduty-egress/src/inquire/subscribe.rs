@@ -61,7 +61,7 @@ pub(super) async fn ping(delivery: &Delivery, id: &str, within: Duration) -> Ans
 async fn call<T>(
     delivery: &Delivery,
     request: Request,
-    read: impl FnOnce(&serde_json::Value) -> Option<T>,
+    read: impl FnOnce(&serde_json::Value) -> Option<T> + Send,
 ) -> Result<Answered<T>, Trouble> {
     let permit = delivery.gate.pass(Lane::Questions).await?;
     let mut caller = Caller::asking(&delivery.http, &delivery.gate, permit, &delivery.stop);

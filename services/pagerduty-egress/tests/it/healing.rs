@@ -1,9 +1,6 @@
 //! Looking for what nobody told, without anybody but the healer at work.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -124,7 +121,6 @@ async fn what_the_log_tells_is_reported_once_with_who_did_it_and_when() {
     eventually("it is found", async || !kept.findings.lock().unwrap().is_empty()).await;
     let reached = kept.known.lock().unwrap().cursor.reached;
     eventually("it goes on", async || kept.known.lock().unwrap().cursor.reached > reached).await;
-    tokio::time::sleep(Duration::from_millis(10)).await;
     let found = kept.findings.lock().unwrap().clone();
     assert_eq!(found.len(), 1, "{found:#?}");
     let finding = &found[0];
