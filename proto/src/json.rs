@@ -38,7 +38,7 @@ pub use self::{
     },
     sync_status::{
         Check, Checkup, HealingProgress, Lane, LinkCounts, LinkFreshness, NeverTold, OutboundQueue,
-        Retry, SyncStatus, WebhookSubscriptions,
+        Retry, SyncStatus, Waiting, WebhookSubscriptions,
     },
 };
 use crate::{v1, words::Word};

@@ -1,20 +1,25 @@
 //! What could not be handled: listed with its cause, sent again once that is mended, edited, many at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tandem_tests::{Stack, eventually};
+
+use crate::size::{busiest_minute, setting};
 
 /// Longer than the simulator takes it here, shorter than the platform's limit.
 const LONG: &str = "a title that is longer than the other side is willing to take";
 
 /// The open letters, once there are so many.
 async fn open(stack: &Stack, count: usize) -> Vec<Value> {
-    eventually("the letters are listed", Duration::from_secs(15), || async {
-        let listed = stack.im.json(&["integration", "dlq", "sim-pd"]).await;
+    // Each was called for in its turn.
+    let within =
+        Duration::from_secs(15) + Duration::from_millis(200) * u32::try_from(count).unwrap();
+    eventually("the letters are listed", within, || async {
+        let listed = stack.im.json(&["integration", "dlq", "sim-pd", "--limit", "2000"]).await;
         let listed = listed.map_err(|error| vec![json!(error.to_string())])?;
         let all = listed.as_array().cloned().unwrap_or_default();
-        if all.len() == count { Ok(all) } else { Err(all) }
+        if all.len() == count { Ok(all) } else { Err(all.into_iter().take(20).collect::<Vec<_>>()) }
     })
     .await
 }
@@ -159,9 +164,12 @@ async fn a_poisoned_event_is_set_aside_edited_and_then_applied_once() {
     assert_eq!(stack.count("select count(*) from incidents").await, 1);
 }
 
+/// How many are replayed unless `TANDEM_LETTERS` says otherwise.
+const LETTERS: u64 = 15;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_are_replayed_in_order_with_progress_to_see() {
-    const NOTES: usize = 15;
+    let letters = setting("TANDEM_LETTERS", LETTERS);
     let stack = Stack::start().await;
     let (record, incident) = linked(&stack).await;
     let path = format!("/incidents/{record}/notes");
@@ -170,18 +178,18 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
         let fault = json!({"method": "POST", "path_prefix": path, "effect": effect});
         knobs.rest.push(serde_json::from_value(fault).expect("a rule"));
     });
-    for number in 0..NOTES {
+    for number in 0..letters {
         stack.im.json(&["note", "add", &incident, &format!("note {number}")]).await.unwrap();
     }
-    let all = open(&stack, NOTES).await;
+    let all = open(&stack, letters).await;
     let causes = stack.im.json(&["dlq", "causes", "--integration", "sim-pd"]).await.unwrap();
-    assert_eq!((causes.as_array().unwrap().len(), &causes[0]["count"]), (1, &json!(NOTES)));
+    assert_eq!((causes.as_array().unwrap().len(), &causes[0]["count"]), (1, &json!(letters)));
 
     // One that is refused again within moments is a letter again.
     let oldest = all.last().unwrap()["id"].as_str().unwrap();
     stack.im.json(&["dlq", "replay", oldest]).await.unwrap();
     eventually("it comes back", Duration::from_secs(10), || async {
-        let all = open(&stack, NOTES).await;
+        let all = open(&stack, letters).await;
         if letter(&stack, &all[0]["id"]).await["follows"] == oldest { Ok(()) } else { Err(all) }
     })
     .await;
@@ -190,20 +198,11 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
     let from = stack.pagerduty.calls(0).last().map_or(0, |call| call.seq);
     let many = ["dlq", "replay", "--integration", "sim-pd", "--direction", "out", "--no-wait"];
     let begun = stack.im.json(&many).await.unwrap();
-    assert_eq!(begun["total"], NOTES);
+    assert_eq!(begun["total"], letters);
     let id = begun["id"].as_str().unwrap();
-    let under_way = eventually("it is under way", Duration::from_secs(10), || async {
-        let now = stack.im.json(&["dlq", "progress", id]).await.unwrap();
-        if now["done"].as_u64() > Some(0) { Ok(now) } else { Err(now) }
-    })
-    .await;
-    assert!(under_way["done"].as_u64() < Some(NOTES as u64), "{under_way}");
-    let done = eventually("it is finished", Duration::from_secs(20), || async {
-        let now = stack.im.json(&["dlq", "progress", id]).await.unwrap();
-        if now["finish_time"].is_null() { Err(now) } else { Ok(now) }
-    })
-    .await;
-    assert_eq!((&done["sent"], &done["failed"]), (&json!(NOTES), &json!(0)));
+    let seen = watch(&stack, id, letters).await;
+    let done = stack.im.json(&["dlq", "progress", id]).await.unwrap();
+    assert_eq!((&done["sent"], &done["failed"]), (&json!(letters), &json!(0)));
     // Half of the 900 calls a minute that the integration may make, and a moment's grace.
     let rate = done["rate_per_minute"].as_f64().unwrap();
     assert!(rate > 0.0 && rate < 500.0, "{done}");
@@ -211,12 +210,40 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
         let calls = stack.pagerduty.calls(from);
         let posts = calls.iter().filter(|call| call.method == "POST" && call.path == path);
         let posts: Vec<Value> = posts.map(|call| call.body["note"]["content"].clone()).collect();
-        if posts.len() == NOTES { Ok(posts) } else { Err(posts) }
+        if posts.len() == letters { Ok(posts) } else { Err(posts.len()) }
     })
     .await;
     // The first one failed once more, and so came last.
-    let expected = (1..NOTES).chain([0]).map(|number| json!(format!("note {number}")));
+    let expected = (1..letters).chain([0]).map(|number| json!(format!("note {number}")));
     assert_eq!(posted, expected.collect::<Vec<_>>());
+    let busiest = busiest_minute(&stack.pagerduty.calls(0));
+    eprintln!(
+        "{letters} letters replayed at {rate} a minute, seen at {} different numbers on the way; \
+         at most {busiest} calls in any 60 s",
+        seen.len()
+    );
+    assert!(busiest <= 900, "{busiest} in a minute");
     open(&stack, 0).await;
     stack.at_rest().await;
+}
+
+/// Watches a replay to its end; gives the numbers it was seen at before.
+async fn watch(stack: &Stack, replay: &str, letters: usize) -> Vec<u64> {
+    let mut seen = Vec::new();
+    let within =
+        Duration::from_secs(20) + Duration::from_millis(300) * u32::try_from(letters).unwrap();
+    let deadline = Instant::now() + within;
+    loop {
+        let now = stack.im.json(&["dlq", "progress", replay]).await.unwrap();
+        if !now["finish_time"].is_null() {
+            break;
+        }
+        let done = now["done"].as_u64().unwrap();
+        if done > 0 && seen.last() != Some(&done) {
+            seen.push(done);
+        }
+        assert!(Instant::now() < deadline, "not within {within:?}: {now}");
+    }
+    assert!(!seen.is_empty() && seen.is_sorted(), "it is seen under way: {seen:?}");
+    seen
 }

@@ -49,7 +49,7 @@ async fn publish(stack: &Stack, incident: &str, edit: u64, change: &Value) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever edits reads the clock")]
-async fn publish_on(
+pub(crate) async fn publish_on(
     jetstream: &async_nats::jetstream::Context,
     incident: &str,
     edit: u64,

@@ -120,6 +120,10 @@ async fn created_once(stack: &Stack) {
         stack.record(&linked, "it is there", |record| record["title"] == "Search is slow").await;
     assert_eq!((&record["urgency"], &record["status"]), (&json!("low"), &json!("triggered")));
     stack.at_rest().await;
+    // Nobody was named here, so it is whoever is on call over there.
+    let assignee = &record["assignments"][0]["assignee"]["summary"];
+    let incident = stack.im.json(&["incident", "get", id]).await.unwrap();
+    assert_eq!((&incident["assigned_to"], assignee), (assignee, &json!("Priya Raman")));
     let titled = |record: &&Value| record["title"] == "Search is slow";
     assert_eq!(stack.pagerduty.incidents().iter().filter(titled).count(), 1, "created once");
     let incidents = stack.incidents().await;

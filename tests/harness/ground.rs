@@ -51,6 +51,7 @@ pub(crate) struct Started {
     pub(crate) services: [Service; 4],
     pub(crate) http_url: String,
     pub(crate) admin_url: String,
+    pub(crate) rest_url: String,
 }
 
 impl Ground {
@@ -142,6 +143,7 @@ impl Ground {
             services: [admin, reconciler, egress, ingress],
             http_url: format!("http://{http}"),
             admin_url: format!("http://{grpc}"),
+            rest_url: upstream,
         })
     }
 }

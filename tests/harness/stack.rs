@@ -32,6 +32,8 @@ pub struct Stack {
     pub http: reqwest::Client,
     /// Where ingress is.
     pub http_url: String,
+    /// Where admin's REST is.
+    pub rest_url: String,
     /// The integration's id.
     pub integration: String,
     /// The webhook receiver.
@@ -96,6 +98,7 @@ impl Stack {
             },
             http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?,
             http_url: started.http_url,
+            rest_url: started.rest_url,
             integration: String::new(),
             ingress,
             reconciler,

@@ -1,6 +1,7 @@
 //! The commands of `cargo dev`, one module each, and how they end.
 
 pub(crate) mod bench;
+pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod im;

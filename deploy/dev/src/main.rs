@@ -37,6 +37,8 @@ enum Command {
     Test(commands::test::Arguments),
     /// Plays many seeded worlds of the simulation the rules are proven in, or replays one.
     Simulate(commands::simulate::Arguments),
+    /// Plays what goes wrong at length: services killed, PagerDuty away, many dead letters.
+    Chaos(commands::chaos::Arguments),
     /// Measures what the parts can do on this machine.
     Bench(commands::bench::Arguments),
     /// Renews the committed `.sqlx` folder from the migrations and the queries.
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Check => commands::check::run(),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Chaos(arguments) => commands::chaos::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Sqlx(arguments) => commands::sqlx::run(&arguments),
     };

@@ -22,6 +22,7 @@ pub struct Link {
     pub seen_time: Option<String>,
     pub desired_version: i64,
     pub applied_version: i64,
+    pub eta_s: Option<i64>,
     pub create_time: Option<String>,
     pub update_time: Option<String>,
 }
@@ -42,6 +43,7 @@ impl From<v1::Link> for Link {
             seen_time: instant(from.seen_time),
             desired_version: from.desired_version,
             applied_version: from.applied_version,
+            eta_s: from.eta_s,
             create_time: instant(from.create_time),
             update_time: instant(from.update_time),
         }

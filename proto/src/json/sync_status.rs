@@ -146,6 +146,23 @@ pub struct OutboundQueue {
     pub closed_until_time: Option<String>,
     pub failures_in_a_row: i64,
     pub retries: Vec<Retry>,
+    pub next: Vec<Waiting>,
+}
+
+/// [`v1::Waiting`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct Waiting {
+    pub link: String,
+    pub work: String,
+    pub lane: String,
+    pub eta_s: Option<i64>,
+}
+
+impl From<v1::Waiting> for Waiting {
+    fn from(from: v1::Waiting) -> Self {
+        Self { link: from.link, work: from.work, lane: from.lane, eta_s: from.eta_s }
+    }
 }
 
 impl From<v1::OutboundQueue> for OutboundQueue {
@@ -168,6 +185,7 @@ impl From<v1::OutboundQueue> for OutboundQueue {
             closed_until_time: instant(from.closed_until_time),
             failures_in_a_row: from.failures_in_a_row,
             retries: from.retries.into_iter().map(retry).collect(),
+            next: from.next.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod change;
 pub mod conflict;
 pub mod dead_letter;
 pub mod directory;
-mod edit;
+pub mod edit;
 mod explain;
 pub mod field_mapping;
 pub mod incident;
@@ -56,9 +56,26 @@ async fn find(conn: &mut PgConnection, org: &str, reference: &str) -> Result<Sto
     let found = if org.is_empty() {
         anywhere(conn, reference).await?
     } else {
-        integrations::named(conn, &self::org(org)?, reference).await?
+        let org = self::org(org)?;
+        let found = integrations::named(conn, &org, reference).await?;
+        if found.is_empty() {
+            return Err(elsewhere(conn, &org, reference).await?);
+        }
+        found
     };
     choose(found, reference)
+}
+
+/// Says which integrations the organisation has: it may have been taken from a setting unseen.
+async fn elsewhere(
+    conn: &mut PgConnection,
+    org: &Org,
+    reference: &str,
+) -> Result<Refusal, StoreError> {
+    let all = integrations::list(conn, Some(org)).await?;
+    let there = all.iter().filter(|stored| !stored.deleted);
+    let there = there.map(|stored| format!("{} in {org}", stored.integration.handle)).collect();
+    Ok(Refusal::NotAmong { noun: "integration", name: reference.to_owned(), there })
 }
 
 async fn anywhere(conn: &mut PgConnection, reference: &str) -> Result<Vec<Stored>, StoreError> {

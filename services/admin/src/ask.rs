@@ -2,12 +2,14 @@
 //!
 //! Admin calls no external account itself: the budget of calls is kept in one place.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde::de::DeserializeOwned;
-use tandem_bus::ask::{Answer, Failed, Listed, Obstacle, Part, Question, Status, Tended, Wanted};
+use tandem_bus::ask::{
+    Answer, Due, Failed, Listed, Obstacle, Part, Question, Status, Tended, Wanted,
+};
 use tandem_connectors::checkup::Check;
-use tandem_domain::integration::Integration;
+use tandem_domain::{id::LinkId, integration::Integration};
 use tandem_store::integrations::Stored;
 
 use crate::{Admin, refusal::Refusal};
@@ -16,6 +18,8 @@ use crate::{Admin, refusal::Refusal};
 const ANSWER_WITHIN: Duration = Duration::from_secs(12);
 /// What is known there is told at once.
 const STATUS_WITHIN: Duration = Duration::from_secs(2);
+/// A list of links is worth having without it.
+const DUE_WITHIN: Duration = Duration::from_millis(500);
 
 /// A list of what the account has.
 pub(crate) async fn list<T: DeserializeOwned>(
@@ -84,6 +88,28 @@ pub(crate) async fn ping(
 /// How the outbound side stands; none where nobody answers.
 pub(crate) async fn status(admin: &Admin, integration: &Integration) -> Option<Status> {
     admin.bus.ask_status(&integration.connector, integration.id, STATUS_WITHIN).await
+}
+
+/// In how many seconds what waits for links will be done, as far as somebody answers and knows.
+pub(crate) async fn dues(
+    admin: &Admin,
+    integration: &Integration,
+    links: Vec<LinkId>,
+) -> HashMap<LinkId, u64> {
+    if links.is_empty() {
+        return HashMap::new();
+    }
+    let (connector, id) = (&integration.connector, integration.id);
+    let question = Question::Due { links };
+    let answer: Option<Vec<Due>> = admin.bus.ask(connector, id, &question, DUE_WITHIN).await;
+    let dues = answer.unwrap_or_default().into_iter();
+    let mut last = HashMap::new();
+    // A link that several things wait for is done when the last of them is.
+    for (link, eta_s) in dues.filter_map(|due| Some((due.link, due.eta_s?))) {
+        let held: &mut u64 = last.entry(link).or_default();
+        *held = eta_s.max(*held);
+    }
+    last
 }
 
 /// A reason of its own configuration why nobody makes calls for an integration.

@@ -108,6 +108,14 @@ pub(crate) fn rate_limit(calls: u32) -> Checked<u32> {
     Err(format!("must be {} to {} calls a minute", RATE_LIMIT.start(), RATE_LIMIT.end()))
 }
 
+/// What is left to others of a limit.
+pub(crate) fn headroom(calls: u32, rate_limit: u32) -> Checked<u32> {
+    if calls < rate_limit {
+        return Ok(calls);
+    }
+    Err(format!("must be less than the rate limit, which is {rate_limit} calls a minute"))
+}
+
 pub(crate) fn backoff_multiplier(factor: f64) -> Checked<f64> {
     if BACKOFF.contains(&factor) {
         return Ok(factor);

@@ -73,6 +73,9 @@ pub(crate) fn creation(
     let direction = checks.take("direction", check::direction(asked_direction));
     let strategy = checks.take("conflict_strategy", check::strategy(asked_strategy));
     let rate_limit = checks.take("rate_limit", check::rate_limit(rate_limit));
+    if let Some(limit) = rate_limit {
+        checks.take("headroom", check::headroom(from.headroom, limit));
+    }
     let backoff_multiplier = checks.take("backoff_multiplier", check::backoff_multiplier(backoff));
     let from_email = checks.take("from_email", check::email(&from.from_email));
     let public_url = checks.take("public_url", check::public_url(&from.public_url));
@@ -98,6 +101,7 @@ pub(crate) fn creation(
             strategy: strategy?,
             from_email: from_email?,
             rate_limit: rate_limit?,
+            headroom: from.headroom,
             backoff_multiplier: backoff_multiplier?,
             fields: tandem_connectors::default_fields(&connector)?,
             connector,
@@ -146,6 +150,7 @@ pub(crate) fn change(
             "rate_limit" => {
                 set(&mut to.rate_limit, checks.take(field, check::rate_limit(from.rate_limit)));
             }
+            "headroom" => to.headroom = from.headroom,
             "backoff_multiplier" => {
                 let factor = check::backoff_multiplier(from.backoff_multiplier);
                 set(&mut to.backoff_multiplier, checks.take(field, factor));
@@ -170,6 +175,9 @@ pub(crate) fn change(
         }
     }
     let secrets = secrets(&mut checks, taken);
+    if (to.headroom, to.rate_limit) != (integration.headroom, integration.rate_limit) {
+        checks.take("headroom", check::headroom(to.headroom, to.rate_limit));
+    }
     if to.scope != integration.scope {
         scope::check(&mut checks, &to.scope);
     }
@@ -251,6 +259,22 @@ mod tests {
         let mask = FieldMask { paths: vec!["rate_limit".to_owned()] };
         let (changed, _) = change(&integration, wanted, Some(mask)).unwrap();
         assert_eq!(changed, Integration { rate_limit: 100, ..integration });
+    }
+
+    #[test]
+    fn what_is_left_to_others_is_less_than_the_limit() {
+        let (integration, ..) = creation(asked(), id()).unwrap();
+        let paths = |paths: &[&str]| FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        };
+        let wanted = v1::Integration { headroom: 300, rate_limit: 300, ..asked() };
+        let (changed, _) =
+            change(&integration, wanted.clone(), Some(paths(&["headroom"]))).unwrap();
+        assert_eq!(changed.headroom, 300);
+        let refusal = change(&changed, wanted, Some(paths(&["rate_limit"]))).unwrap_err();
+        assert_eq!(violated(refusal), ["headroom"]);
+        let all = v1::Integration { headroom: 900, ..asked() };
+        assert_eq!(violated(creation(all, id()).unwrap_err()), ["headroom"]);
     }
 
     #[test]

@@ -107,6 +107,8 @@ fn about(edit: &Edit) -> About {
         Change::Create { .. }
         | Change::Update { .. }
         | Change::Note { .. }
+        | Change::Escalate { .. }
+        | Change::Page { .. }
         | Change::Link { .. } => ("incident", edit.incident.to_string()),
     }
 }

@@ -28,6 +28,13 @@ use tracing::Span;
 
 use crate::Admin;
 
+/// The largest head of a call.
+const HEAD_MAX: u32 = 16 * 1024;
+/// Calls that one connection may have open, watched ones included.
+const STREAMS: u32 = 64;
+/// Calls of one connection in hand; more are refused, not queued.
+const IN_HAND: usize = 64;
+
 /// Why the gRPC port could not be served.
 #[derive(Debug, thiserror::Error)]
 pub enum GrpcError {
@@ -69,6 +76,11 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
     let server = Server::builder()
         .trace_fn(span)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_max_header_list_size(Some(HEAD_MAX))
+        .max_concurrent_streams(Some(STREAMS))
+        .concurrency_limit_per_connection(IN_HAND)
+        .load_shed(true)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(older_reflection)

@@ -7,15 +7,17 @@ mod asked;
 mod audit;
 mod conflicts;
 mod dead_letters;
+mod incidents;
 mod integrations;
 mod links;
 mod problem;
 mod questions;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    BoxError, Router,
+    error_handling::HandleErrorLayer,
     extract::DefaultBodyLimit,
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -23,13 +25,19 @@ use axum::{
 };
 use tandem_runtime::{
     Stop,
+    http::{self, Limits},
     ops::{self, OpsError, Readiness, probes},
 };
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::error::Elapsed};
 
 use crate::Admin;
 
 /// The largest body: an edited message of a dead letter.
 const BODY_MAX: usize = 256 * 1024;
+/// Requests in hand at a time; each may hold a body of [`BODY_MAX`].
+const IN_HAND: usize = 96;
+/// How long a request may take, its body included.
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -47,6 +55,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .route("/api/v1/integrations/{integration}", get(integrations::get))
         .merge(dead_letters::routes())
         .merge(conflicts::routes())
+        .merge(incidents::routes())
         .merge(links::routes())
         .merge(audit::routes())
         .merge(questions::routes())
@@ -55,8 +64,26 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
         })
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(overloaded))
+                .load_shed()
+                .layer(GlobalConcurrencyLimitLayer::new(IN_HAND))
+                .timeout(WITHIN),
+        )
         .with_state(Rest { admin, public_url })
         .merge(probes(readiness))
+}
+
+/// Says that there is no room, or that it took too long, which a slow body may be the reason of.
+async fn overloaded(error: BoxError) -> Response {
+    let detail = if error.is::<Elapsed>() {
+        "the request was not through in time"
+    } else {
+        "too many requests are in hand: try again"
+    };
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    problem::answer(status, "not available", detail.to_owned(), Vec::new()).into_response()
 }
 
 fn nothing(status: StatusCode, detail: &str) -> Response {
@@ -68,12 +95,6 @@ pub async fn serve(router: Router, addr: SocketAddr, stop: &Stop) -> Result<Sock
     let listener = ops::listen(addr).await?;
     let addr = listener.local_addr().unwrap_or(addr);
     tracing::info!(%addr, "serving REST");
-    let asked = stop.clone();
-    stop.spawn("rest", async move {
-        let shutdown = async move { asked.asked().await };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await {
-            tracing::error!(%error, "the REST port failed");
-        }
-    });
+    stop.spawn("rest", http::serve(listener, router, Limits::default(), stop.clone()));
     Ok(addr)
 }

@@ -45,6 +45,7 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         enabled: from.enabled,
         conflict_strategy: strategy(from.strategy).into(),
         rate_limit: from.rate_limit,
+        headroom: from.headroom,
         backoff_multiplier: from.backoff_multiplier,
         from_email: from.from_email.clone().unwrap_or_default(),
         credentials: None,

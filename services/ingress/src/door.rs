@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::{Body, HttpBody as _},
     extract::State,
     http::HeaderMap,
     response::Response,
@@ -33,8 +34,10 @@ pub(crate) const BODY_MAX: usize = 256 * 1024;
 pub(crate) const BODY_WITHIN: Duration = Duration::from_millis(2500);
 /// How long a delivery may take altogether: PagerDuty gives up after 5 s.
 pub(crate) const WITHIN: Duration = Duration::from_millis(3800);
-/// Deliveries in hand at a time; each may hold a body of [`BODY_MAX`].
-const IN_HAND: usize = 512;
+/// What all bodies in hand may hold together, in KiB: many small deliveries, or fewer large ones.
+const IN_HAND_KIB: u32 = 32 * 1024;
+/// What a delivery costs besides its body, in KiB.
+const COST_KIB: u32 = 16;
 
 /// What every request shares.
 pub(crate) struct Door {
@@ -73,12 +76,23 @@ impl Door {
         upstream: Option<Upstream>,
     ) -> Self {
         let secrets = Secrets::new(keyring);
-        Self { bus, gathering, upstream, snapshots, secrets, slots: Semaphore::new(IN_HAND) }
+        Self {
+            bus,
+            gathering,
+            upstream,
+            snapshots,
+            secrets,
+            slots: Semaphore::new(IN_HAND_KIB as usize),
+        }
     }
 
-    /// A place among the deliveries in hand; there is no queue before it.
-    pub(crate) fn slot(&self) -> Result<SemaphorePermit<'_>, Rejection> {
-        self.slots.try_acquire().map_err(|_| Rejection::Overloaded)
+    /// A place among the deliveries in hand, as large as the body says it is; there is no queue before
+    /// it. What does not say, or is too large, takes the most there is.
+    pub(crate) fn slot(&self, body: &Body) -> Result<SemaphorePermit<'_>, Rejection> {
+        let length = usize::try_from(body.size_hint().upper().unwrap_or(u64::MAX));
+        let length = length.unwrap_or(BODY_MAX).min(BODY_MAX);
+        let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(IN_HAND_KIB);
+        self.slots.try_acquire_many(kib + COST_KIB).map_err(|_| Rejection::Overloaded)
     }
 
     /// The integration a path names, as a prefixed id or a bare UUID. A name that makes no sense is

@@ -23,9 +23,12 @@ use crate::{
 
 const REQUEST_MAX: usize = 1024 * 1024;
 const ANSWER_MAX: usize = 8 * 1024 * 1024;
-const IN_HAND: usize = 64;
+/// Each may hold [`REQUEST_MAX`].
+const IN_HAND: usize = 16;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// Shorter than the admin API lets a connection idle, so that none is used that it is about to close.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a request takes along.
@@ -71,6 +74,7 @@ impl Upstream {
         let client = Client::builder()
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
+            .pool_idle_timeout(IDLE_MAX)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()?;

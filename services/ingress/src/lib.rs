@@ -1,6 +1,6 @@
 //! Webhooks in: verified, normalised, published, and only then answered 202. No state, no database.
 //!
-//! One delivery's way: [`serve`] accepts the connection, [`receive`] reads the bounded body, takes
+//! One delivery's way: [`tandem_runtime::http`] accepts the connection, [`receive`] reads the bounded body, takes
 //! the integration's configuration and opened [`secrets`], lets the connector verify and decode,
 //! publishes, and answers when JetStream has it on disk. Why one was not taken is a [`rejection`],
 //! which alone decides the status: 4xx says "never again" to the sender, so whatever may be our
@@ -13,13 +13,16 @@ mod receive;
 mod rehearse;
 mod rejection;
 mod secrets;
-mod serve;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tandem_bus::{Bus, Unavailable, config::Snapshots};
-use tandem_runtime::{Stop, ops};
+use tandem_runtime::{
+    Stop,
+    http::{self, Limits},
+    ops,
+};
 use tandem_seal::Keyring;
 
 pub use settings::{BadSettings, Settings};
@@ -61,6 +64,6 @@ pub async fn start(settings: Settings, keyring: Keyring, stop: &Stop) -> Result<
     stop.spawn("publishing", gathered);
     let door = door::Door::new(bus, gathering, snapshots, keyring, upstream);
     let router = door::router(door).merge(ops::probes(readiness));
-    stop.spawn("http", serve::serve(listener, router, stop.clone()));
+    stop.spawn("http", http::serve(listener, router, Limits::default(), stop.clone()));
     Ok(())
 }

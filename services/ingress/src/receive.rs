@@ -94,7 +94,7 @@ async fn take(
     request: Request,
     traceparent: Option<String>,
 ) -> Result<Taken, Rejection> {
-    let _slot = door.slot()?;
+    let _slot = door.slot(request.body())?;
     let (head, body) = request.into_parts();
     let body = body::read(body, BODY_MAX, BODY_WITHIN).await?;
     if !door.bus.connected() {

@@ -28,7 +28,7 @@ pub(crate) async fn test(
     Path(integration): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Rejection> {
-    let _slot = door.slot()?;
+    let _slot = door.slot(request.body())?;
     let (head, body) = request.into_parts();
     let body = body::read(body, BODY_MAX, BODY_WITHIN).await?;
     let to = door.addressee(&integration)?;

@@ -68,7 +68,8 @@ impl fmt::Debug for Account {
 impl Account {
     /// Opens a snapshot; `None` for one that is not to be served here.
     ///
-    /// `headroom` is how many calls a minute are left to others who use the same key.
+    /// `headroom` is how many calls a minute are left to others who use the same key, unless the
+    /// integration leaves them more.
     pub fn open(
         snapshot: &Snapshot,
         keys: &Keyring,
@@ -97,6 +98,7 @@ impl Account {
             return Err(Unusable::Address);
         }
         let backoff = Backoff::new(integration.backoff_multiplier);
+        let headroom = headroom.max(integration.headroom);
         let limit = integration.rate_limit.saturating_sub(headroom).max(1);
         let integration = integration.clone();
         Ok(Some(Self { integration, limit, backoff, headroom, base, headers }))
@@ -184,6 +186,10 @@ pub(crate) mod tests {
         assert_eq!(account.without_headroom(100, Duration::from_secs(30)), 0);
         let all = Account::open(&snapshot(Some("s")), &keys(), 2000).unwrap().unwrap();
         assert_eq!(all.limit, 1, "never none at all");
+        let mut own = snapshot(Some("s"));
+        own.integration.headroom = 400;
+        assert_eq!(Account::open(&own, &keys(), 300).unwrap().unwrap().limit, 500);
+        assert_eq!(Account::open(&own, &keys(), 500).unwrap().unwrap().limit, 400);
     }
 
     #[test]

@@ -9,12 +9,12 @@ use tandem_connectors::pagerduty::{
     rest,
 };
 use tandem_domain::{
-    event::Outcome,
+    event::{Outcome, Reading},
     outbound::{Act, ActKind},
 };
 
 use crate::{
-    call::{Caller, Trouble},
+    call::{Answer, Caller, Trouble},
     catalog::Catalog,
 };
 
@@ -22,19 +22,18 @@ use crate::{
 /// differ, and something older with the same text is somebody else's or an earlier one.
 const EARLIER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Does an act once; gives what is to be reported of it, if anything: what comes of the others is
-/// told by the far side itself.
+/// Does an act once; gives what is to be reported of it.
 pub async fn act(
     caller: &mut Caller<'_>,
     catalog: &Catalog,
     act: &Act,
     stored_at: Timestamp,
     uncertain: bool,
-) -> Result<Option<Outcome>, Trouble> {
+) -> Result<Outcome, Trouble> {
     let earliest = stored_at.saturating_sub(EARLIER).unwrap_or(stored_at);
     match &act.kind {
         ActKind::Note { note, text } => {
-            let noted = |foreign: String| Some(Outcome::Noted { note: *note, foreign });
+            let noted = |foreign: String| Outcome::Noted { note: *note, foreign };
             if uncertain {
                 let there = caller.call(rest::notes(&act.record), record::notes).await?.value;
                 let ours = there.into_iter().find(|note| is_ours(note, text, earliest));
@@ -45,27 +44,30 @@ pub async fn act(
             let added = caller.call(rest::add_note(&act.record, text), record::note).await?;
             Ok(noted(added.value.id))
         }
-        ActKind::Respond { message, users, policies, .. } => {
+        ActKind::Respond { request, message, users, policies } => {
+            let asked = |received| Outcome::Summoned { request: *request, received, after: None };
             if uncertain {
-                let there = caller.call(rest::read(&act.record), record::responders).await?.value;
-                if there.iter().any(|responder| was_asked(responder, message, earliest)) {
-                    return Ok(None);
+                let there = caller.call(rest::read(&act.record), record::responders).await?;
+                if there.value.iter().any(|it| was_asked(it, message, earliest)) {
+                    return Ok(asked(there.received));
                 }
             }
             let Some(requester) = requester(caller, catalog, act).await? else {
                 let reason = "nobody over there can ask: neither the acting person's address nor \
                               the integration's is known";
                 let reason = reason.to_owned();
-                return Ok(Some(Outcome::refused(None, reason)));
+                return Ok(Outcome::refused(None, reason));
             };
             let ask = rest::request_responders(&act.record, &requester, message, users, policies);
-            caller.call(ask, |answer| answer.get("responder_request").map(drop)).await?;
-            Ok(None)
+            let done = |answer: &serde_json::Value| answer.get("responder_request").map(drop);
+            Ok(asked(caller.call(ask, done).await?.received))
         }
         // Handing on to the level that has it already pages nobody new.
-        ActKind::Escalate { level, .. } => {
-            caller.call(rest::escalate(&act.record, *level), record::incident).await?;
-            Ok(None)
+        ActKind::Escalate { request, level } => {
+            let answer = caller.call(rest::escalate(&act.record, *level), record::incident).await?;
+            let Answer { sent, received, date, value: snapshot } = answer;
+            let after = Some(Box::new(Reading { sent, received, date, snapshot }));
+            Ok(Outcome::Summoned { request: *request, received, after })
         }
     }
 }

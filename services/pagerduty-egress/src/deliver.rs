@@ -75,7 +75,9 @@ impl Delivery {
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;
         let carried = match &job.work.task {
-            Task::State(desired) => settle::state(&mut caller, catalog, desired).await.map(Some),
+            Task::State(desired) => {
+                settle::state(&mut caller, catalog, desired, job.work.redelivered).await
+            }
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;
                 let done = act::act(&mut caller, catalog, act, stored_at, job.uncertain).await;
@@ -86,15 +88,17 @@ impl Delivery {
         let wrote = caller.wrote();
         let previous = self.previous(job, wrote || carried.as_ref().is_err_and(Setback::landed));
         let again = match carried {
-            Ok(None) => None,
-            Ok(Some(Outcome::Settled { version, before, after, fates, .. })) => {
+            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
                 let uncertain = job.attempted;
                 let outcome =
                     Outcome::Settled { version, before, after, fates, uncertain, previous };
                 self.finish(job, outcome, None).await
             }
-            Ok(Some(outcome)) => self.finish(job, outcome, None).await,
-            Err(Setback { trouble: Trouble::CalledOff(_), .. }) => Some(Again::at_once()),
+            Ok(outcome) => self.finish(job, outcome, None).await,
+            Err(Setback { trouble: Trouble::CalledOff(_), before }) => {
+                self.tell_read(job, before, previous).await;
+                Some(Again::at_once())
+            }
             Err(Setback { trouble: Trouble::Failed(failure), before }) => {
                 if let Some(again) = self.next(job, &failure) {
                     Some(again)
@@ -105,6 +109,20 @@ impl Delivery {
             }
         };
         again.map(|again| Again { attempted: again.attempted || wrote, ..again })
+    }
+
+    /// What was read for a state that a newer one has overtaken is told all the same: it may be the
+    /// only sight of what the newer one is about to write over.
+    async fn tell_read(&self, job: &Job, before: Option<Box<Reading>>, previous: Vec<u64>) {
+        let Task::State(desired) = &job.work.task else { return };
+        let Some(before) = before.filter(|_| job.overtaken.is_cancelled()) else { return };
+        if let Outcome::Settled { version, before, after, fates, .. } =
+            settle::only_read(desired, *before)
+        {
+            let uncertain = job.attempted;
+            let outcome = Outcome::Settled { version, before, after, fates, uncertain, previous };
+            self.tell(report::receipt(&job.work, &self.connector, outcome)).await;
+        }
     }
 
     /// The versions of the link's state that were attempted before this one.
@@ -123,6 +141,9 @@ impl Delivery {
         let attempted = failure.may_have_landed();
         match failure.class {
             Class::Refused => None,
+            // A state is read again and found as it is wanted; a record that is over already is
+            // over for whoever was to be brought in.
+            Class::AlreadySo if matches!(job.work.task, Task::Act(_)) => None,
             // The gate keeps it until calls are welcome again.
             Class::Throttled | Class::Unwelcome | Class::Stranger => {
                 Some(Again { due: now, trouble: None, uncertain, attempted })
@@ -168,7 +189,7 @@ impl Delivery {
                 metrics::counter!("tandem_dead_letters_total", "direction" => "out").increment(1);
                 Some(report::letter(job, &self.connector, reason, failure))
             }
-            Outcome::Settled { .. } | Outcome::Noted { .. } => None,
+            Outcome::Settled { .. } | Outcome::Noted { .. } | Outcome::Summoned { .. } => None,
         };
         let receipt = report::receipt(work, &self.connector, outcome);
         for message in letter.into_iter().chain([receipt]) {

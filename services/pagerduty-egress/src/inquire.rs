@@ -90,7 +90,7 @@ impl Inquiries {
     /// Answers a question; what the runner itself knows is not for here.
     pub async fn answer(&self, delivery: &Delivery, asked: Asked, question: Question) {
         let (list, part) = match question {
-            Question::Status => return,
+            Question::Status | Question::Due { .. } => return,
             Question::Test => {
                 let told = checkup::checks(delivery, ANSWER_WITHIN).await;
                 return delivery.bus.answer(asked, &Answer::Told { told }).await;

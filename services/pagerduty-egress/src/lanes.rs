@@ -1,7 +1,7 @@
 //! Which work goes first: the order in which calls are made while there are more than may be.
 //!
-//! The order is by what people wait for: an incident that is resolved or acknowledged stops paging,
-//! an assignment pages somebody else, somebody who asked looks at a screen, a title can wait, a note
+//! The order is by what people wait for: an incident that is resolved stops paging for good, one that
+//! is acknowledged for now, an assignment pages somebody else, somebody who asked looks at a screen, a title can wait, a note
 //! can wait longer, and what only reads waits for all of them. A backlog in one lane never holds up a
 //! better one.
 
@@ -18,8 +18,10 @@ use crate::work::Task;
 /// A lane; the better one is the smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Resolving and acknowledging.
-    Status,
+    /// Resolving.
+    Resolve,
+    /// Acknowledging.
+    Acknowledge,
     /// Whom it pages: creation, reopening, assignment, escalation, asking for help.
     People,
     /// What somebody asked and waits for. It comes in by itself and not as work from the broker.
@@ -36,12 +38,14 @@ pub enum Lane {
 
 impl Lane {
     /// Every lane that work waits in, the best first.
-    pub const ALL: [Self; 5] = [Self::Status, Self::People, Self::Fields, Self::Notes, Self::Reads];
+    pub const ALL: [Self; 6] =
+        [Self::Resolve, Self::Acknowledge, Self::People, Self::Fields, Self::Notes, Self::Reads];
 
     /// Its name in metrics and answers.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Status => "status",
+            Self::Resolve => "resolve",
+            Self::Acknowledge => "acknowledge",
             Self::People => "people",
             Self::Questions => "questions",
             Self::Fields => "fields",
@@ -66,7 +70,8 @@ impl Lane {
     fn of_changes(want: &BTreeMap<Field, Want>) -> Self {
         let changed = want.iter().filter(|(_, want)| may_differ(want));
         let lanes = changed.map(|(field, want)| match (field, want.value.as_deref()) {
-            (Field::Status, Some(RESOLVED | ACKNOWLEDGED)) => Self::Status,
+            (Field::Status, Some(RESOLVED)) => Self::Resolve,
+            (Field::Status, Some(ACKNOWLEDGED)) => Self::Acknowledge,
             (Field::Status | Field::AssignedTo | Field::EscalationPolicy, _) => Self::People,
             _ => Self::Fields,
         });
@@ -100,9 +105,10 @@ mod tests {
         let to = |value: &str, from: &str| json!({ "value": value, "expect": [from] });
         let title = to("B", "A");
         let q1 = Some("Q1");
-        for status in ["resolved", "acknowledged"] {
+        for (status, expected) in [("resolved", Lane::Resolve), ("acknowledged", Lane::Acknowledge)]
+        {
             let want = json!({ "title": title, "status": to(status, "triggered") });
-            assert_eq!(lane(q1, &want), Lane::Status);
+            assert_eq!(lane(q1, &want), expected);
         }
         let reopened = json!({ "title": title, "status": to("triggered", "resolved") });
         assert_eq!(lane(q1, &reopened), Lane::People);
@@ -114,8 +120,9 @@ mod tests {
 
     #[test]
     fn who_asks_goes_after_what_pages_and_before_what_may_be_a_long_backlog() {
-        assert!(Lane::Status < Lane::People && Lane::People < Lane::Questions);
-        assert!(Lane::ALL.iter().skip(2).all(|lane| Lane::Questions < *lane));
+        assert!(Lane::Resolve < Lane::Acknowledge);
+        assert!(Lane::Acknowledge < Lane::People && Lane::People < Lane::Questions);
+        assert!(Lane::ALL.iter().skip(3).all(|lane| Lane::Questions < *lane));
     }
 
     #[test]
@@ -123,6 +130,6 @@ mod tests {
         let resolved = json!({ "value": "resolved", "expect": ["resolved"] });
         assert_eq!(lane(Some("Q1"), &json!({ "status": resolved })), Lane::Reads);
         let uncertain = json!({ "value": "resolved", "expect": ["resolved", "triggered"] });
-        assert_eq!(lane(Some("Q1"), &json!({ "status": uncertain })), Lane::Status);
+        assert_eq!(lane(Some("Q1"), &json!({ "status": uncertain })), Lane::Resolve);
     }
 }

@@ -1,11 +1,12 @@
 //! One integration's loop: messages come in, work goes out, and what is held stays held.
 //!
-//! It turns only while this copy of the service has the integration's seat. Everything an integration does runs in this one task, so its scheduler needs no lock. A message
-//! is acknowledged only when its work is done or void; while it waits, the broker is told that it
-//! is being worked on. Work is chosen when the permit for its first call is there, so it is always
-//! the newest.
+//! It turns only while this copy of the service has the integration's seat. Everything an
+//! integration does runs in this one task, so its scheduler needs no lock. A message is acknowledged
+//! only when its work is done or void; while it waits, the broker is told that it is being worked
+//! on. Work is chosen when the permit for its first call is there, so it is always the newest.
 
 use std::{
+    collections::HashSet,
     pin::{Pin, pin},
     sync::Arc,
     time::Instant,
@@ -17,7 +18,7 @@ use futures_util::{
 };
 use tandem_bus::{
     Unavailable,
-    ask::{Asked, Question},
+    ask::{Asked, Due, Question},
     consume::Taken,
     seat::{Seat, Sitting},
     topology::{self, EGRESS_ACK_WAIT},
@@ -39,7 +40,7 @@ use crate::{
     meters::Meters,
     report,
     scheduler::{Again, Scheduler, Ticket},
-    status::status,
+    status::{self, status},
     work::Work,
 };
 
@@ -191,6 +192,14 @@ impl Runner {
                 self.delivery.bus.answer(asked, &status).await;
                 None
             }
+            Some(Question::Due { links }) => {
+                let standing = self.delivery.gate.standing();
+                let links: HashSet<LinkId> = links.into_iter().collect();
+                let dues = status::dues(&self.scheduler, &standing, Instant::now());
+                let asked_for: Vec<Due> = dues.filter(|due| links.contains(&due.link)).collect();
+                self.delivery.bus.answer(asked, &asked_for).await;
+                None
+            }
             Some(question) => {
                 let (inquiries, delivery) =
                     (Arc::clone(&self.inquiries), Arc::clone(&self.delivery));
@@ -217,7 +226,7 @@ impl Runner {
     fn offer(&mut self, work: Work, taken: Taken) -> Vec<Ticket<Taken>> {
         // An earlier delivery may have been worked on by a copy that is gone; what it sent last,
         // which was before this one took over, may take effect a little later still.
-        let (now, attempted) = (Instant::now(), taken.deliveries > 1 || work.sent_again);
+        let (now, attempted) = (Instant::now(), work.redelivered || work.sent_again);
         let mut due = now;
         if attempted && work.creates() {
             due = due.max(self.began + self.delivery.settling);

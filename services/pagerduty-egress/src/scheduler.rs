@@ -2,9 +2,9 @@
 //!
 //! Pure bookkeeping without I/O. What always holds: a link has at most one piece of work
 //! in hand; of its desired states only the newest waits, so an older one not yet begun is never
-//! begun; its acts keep their order; of all that is due, what is begun is in the best lane, and
-//! among that the oldest; and each ticket (a message to acknowledge) that came in goes out exactly
-//! once, when its work is done or a newer state has made it void.
+//! begun; its acts of one lane keep their order; of all that is due, what is begun is in the best
+//! lane, and among that the oldest; and each ticket (a message to acknowledge) that came in goes out
+//! exactly once, when its work is done or a newer state has made it void.
 
 mod queue;
 
@@ -223,6 +223,22 @@ impl<T> Scheduler<T> {
     pub fn waiting_jobs(&self) -> impl Iterator<Item = (&Job, Instant)> {
         let waiting = self.links.values().flat_map(|queue| queue.state.iter().chain(&queue.acts));
         waiting.map(|slot| (&slot.job, slot.due))
+    }
+
+    /// What can be begun, in the order in which it will be if nothing else comes: what is due by
+    /// lane, the rest by when it is.
+    pub fn in_order(&self) -> impl Iterator<Item = (&Job, Instant)> {
+        let entries = self.ready.iter().chain(self.timed.iter().map(|(_, entry)| entry));
+        entries.filter_map(|(_, _, link, part)| {
+            let mut candidates = self.links.get(link)?.candidates();
+            let (_, slot) = candidates.find(|(candidate, _)| candidate == part)?;
+            Some((&slot.job, slot.due))
+        })
+    }
+
+    /// What is in hand.
+    pub fn jobs_in_hand(&self) -> impl Iterator<Item = &Job> {
+        self.links.values().filter_map(|queue| Some(&queue.in_hand.as_ref()?.job))
     }
 
     /// Puts a link where it belongs among those that wait, after its queue has changed.

@@ -29,7 +29,7 @@ pub struct Settings {
         value_parser = seconds
     )]
     pub request_timeout: Duration,
-    /// Calls a minute left to others who use the same PagerDuty key, out of each integration's limit
+    /// Calls a minute left to others who use the same PagerDuty key, at least, out of each integration's limit
     #[arg(long, env = "TANDEM_HEADROOM", value_name = "CALLS", default_value = "0")]
     pub headroom: u32,
     /// Days after which what keeps failing is put among the dead letters

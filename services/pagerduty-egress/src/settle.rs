@@ -14,7 +14,7 @@ use tandem_connectors::pagerduty::{
     rest,
 };
 use tandem_domain::{
-    event::{Outcome, Reading, Snapshot},
+    event::{Fate, Outcome, Reading, Snapshot},
     field::{Field, Value},
     id::RecordId,
     outbound::{Create, Desired},
@@ -51,21 +51,28 @@ impl From<Trouble> for Setback {
 }
 
 /// Brings a record to its desired state, creating it where there is none.
+///
+/// What is there is only read where this may have been done and reported before (`again`): somebody
+/// may have gone over it since, and whether what differs is still wanted, the reconciler knows.
 pub async fn state(
     caller: &mut Caller<'_>,
     catalog: &Catalog,
     desired: &Desired,
+    again: bool,
 ) -> Result<Outcome, Setback> {
     match (&desired.record, &desired.create) {
         (Some(record), _) => {
             let before = read(caller, record).await?;
+            if again {
+                return Ok(only_read(desired, before));
+            }
             bring(caller, desired, before, Origin::Linked).await
         }
         (None, Some(create)) => {
             // An account may lack what a severity is to be told by.
             let priorities = catalog.priorities_for(caller, &desired.want).await?;
             let desired = Desired { want: priorities.fit(&desired.want), ..desired.clone() };
-            make(caller, &desired, create, &priorities).await
+            make(caller, &desired, create, &priorities, again).await
         }
         (None, None) => {
             let reason = "there is no record yet, and nothing says how to create it".to_owned();
@@ -80,6 +87,7 @@ async fn make(
     desired: &Desired,
     create: &Create,
     priorities: &Priorities,
+    again: bool,
 ) -> Result<Outcome, Setback> {
     let mut duplicate = None;
     for _ in 0..ROUNDS {
@@ -88,6 +96,9 @@ async fn make(
             .await?;
         if let Some(found) = sole(found) {
             let found = with_fields(caller, found).await?;
+            if again {
+                return Ok(only_read(desired, found));
+            }
             return bring(caller, desired, found, Origin::Found).await;
         }
         let created = rest::create(create, &desired.want, priorities);
@@ -142,6 +153,15 @@ async fn bring(
         }
     }
     Err(later(already, Some(before)))
+}
+
+/// Reports what a record holds, and writes nothing.
+pub fn only_read(desired: &Desired, before: Reading) -> Outcome {
+    let mut plan = plan::plan(&desired.want, &before.snapshot, Origin::Linked);
+    for fate in plan.fates.values_mut().filter(|fate| **fate == Fate::Sent) {
+        *fate = Fate::Unexpected;
+    }
+    settled(desired, Some(before), None, plan)
 }
 
 /// The record keeps contradicting itself, as stale reads can; it will not for long.

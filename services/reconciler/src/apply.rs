@@ -101,7 +101,7 @@ impl Applier {
     async fn settle_all(&self, taken: Vec<Taken>, stop: &Stop) {
         let mut work = Vec::with_capacity(taken.len());
         for taken in taken {
-            match taken.json::<Event>() {
+            match Event::from_json(taken.body()) {
                 Ok(event) if is_on(taken.subject(), &event) => work.push(Work::new(taken, event)),
                 Ok(event) => self.bury(&taken, &buried::misplaced(&taken, &event)).await,
                 Err(error) => self.bury(&taken, &buried::unreadable(&taken, &error)).await,

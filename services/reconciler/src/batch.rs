@@ -2,7 +2,10 @@
 //!
 //! Pure: what was loaded goes in, events are applied in order, what is to be written comes out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use tandem_domain::{
     clock::Offset,
@@ -61,10 +64,14 @@ pub(crate) struct Traced<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) states: BTreeMap<IncidentId, State>,
+    /// As they were, of incidents that were there and that an event was about.
+    pub(crate) before: BTreeMap<IncidentId, State>,
+    /// The incidents that the batch has made.
+    made: BTreeSet<IncidentId>,
     index: Index,
     pub(crate) changed: BTreeSet<IncidentId>,
     /// What became of each event, by its place in the stream.
-    pub(crate) effects: BTreeMap<u64, String>,
+    pub(crate) effects: HashMap<u64, Cow<'static, str>>,
     /// Events, by their place in the stream, that have to wait.
     pub(crate) postponed: BTreeSet<u64>,
     pub(crate) decisions: Vec<Decision>,
@@ -126,9 +133,36 @@ impl Written {
             return;
         }
         let id = about.unwrap_or_else(|| incident_of(input));
-        let state = self.states.get(&id).cloned();
-        let step = reconcile(state, input, configs);
-        self.take(item, step);
+        let state = self.states.remove(&id);
+        if let Some(state) = state.as_ref().filter(|_| !self.made.contains(&id)) {
+            self.before.entry(id).or_insert_with(|| state.clone());
+        }
+        // An edit in the name of another organisation is about nothing that is there.
+        let (state, other) = match (state, event) {
+            (Some(state), Event::Edit(edit)) if edit.org != state.incident.org => {
+                (None, Some(state))
+            }
+            (state, _) => (state, None),
+        };
+        let (fresh, made) = (state.is_none(), state.is_none() && other.is_none());
+        let mut step = reconcile(state, input, configs);
+        // A refusal can have been decided, too.
+        let decided = step.effect == Effect::Applied || !step.decisions.is_empty();
+        match (step.state.take(), other) {
+            (Some(state), _) if decided => {
+                if made {
+                    self.made.insert(id);
+                }
+                self.changed.insert(id);
+                self.index.see(&state);
+                self.states.insert(id, state);
+            }
+            // What has no effect leaves the state as it was.
+            (Some(state), None) if !fresh => drop(self.states.insert(id, state)),
+            (_, Some(other)) => drop(self.states.insert(id, other)),
+            (_, None) => {}
+        }
+        self.take(item, id, step, decided);
     }
 
     /// The incident an event is about, among those loaded and those the batch has made.
@@ -170,24 +204,21 @@ impl Written {
         self.index.attached(*integration, record).is_some_and(|other| other != edit.incident)
     }
 
-    fn take(&mut self, item: &Item, step: Step) {
+    /// Takes in everything that follows from an event but the state itself.
+    fn take(&mut self, item: &Item, id: IncidentId, step: Step, decided: bool) {
         let effect = match &step.effect {
-            Effect::Applied => "applied".to_owned(),
-            Effect::Refused => "refused".to_owned(),
-            Effect::Ignored(reason) => format!("ignored: {reason}"),
+            Effect::Applied => Cow::Borrowed("applied"),
+            Effect::Refused => Cow::Borrowed("refused"),
+            Effect::Ignored(reason) => Cow::Owned(format!("ignored: {reason}")),
         };
         self.effects.insert(item.sequence, effect);
         if let (Some(to), Some(reply)) = (&item.reply_to, step.reply) {
             self.replies.push((to.clone(), reply));
         }
-        // A refusal can have been decided, too.
-        let decided = step.effect == Effect::Applied || !step.decisions.is_empty();
-        let Some(state) = step.state.filter(|_| decided) else { return };
-        let id = state.incident.id;
+        if !decided {
+            return;
+        }
         let traced = || item.traceparent.clone();
-        self.changed.insert(id);
-        self.index.see(&state);
-        self.states.insert(id, state);
         self.decisions.extend(step.decisions);
         let conflicts = step.conflicts.into_iter().map(|conflict| (conflict.id, conflict));
         self.conflicts.extend(conflicts);

@@ -6,6 +6,8 @@
 //! compared again after a change of configuration, [`unseen`] has records read that nobody saw for long;
 //! [`healing`] keeps how far healers have come, [`seal`] seals what was decided.
 
+use mimalloc::MiMalloc;
+
 pub mod apply;
 mod batch;
 mod buried;
@@ -20,3 +22,8 @@ pub mod settings;
 pub mod sweep;
 pub mod transact;
 pub mod unseen;
+
+/// What an event takes is small, of all sizes and given back at once, and there are hundreds of such
+/// pieces: handing them out is a large part of what it costs.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;

@@ -4,7 +4,7 @@
 //! Locks are taken in one order by everybody: records and incidents by name, sorted, then incidents
 //! by id. So copies wait for each other, but never in a circle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tandem_domain::{
     event::{Change, Event, Outcome},
@@ -39,8 +39,8 @@ pub(crate) async fn load(
 ) -> Result<Loaded, StoreError> {
     let about: Vec<About<'_>> = items.iter().map(|item| About::of(&item.event)).collect();
     let taken = hold(conn, &about, patience).await?;
-    let found = find(conn, &about).await?;
-    let mut all: BTreeSet<IncidentId> = found.iter().map(|joint| joint.incident).collect();
+    let found = Found::new(find(conn, &about).await?);
+    let mut all: BTreeSet<IncidentId> = found.joints.iter().map(|joint| joint.incident).collect();
     all.extend(about.iter().filter_map(|about| about.incident));
     let all: Vec<IncidentId> = all.into_iter().collect();
     let locked = match patience {
@@ -53,7 +53,7 @@ pub(crate) async fn load(
     };
     let is_busy = |about: &About<'_>| {
         about.keys().iter().any(|key| taken.contains(key))
-            || about.incidents_among(&found).iter().any(|id| held.contains(id))
+            || about.incidents_among(&found).any(|id| held.contains(&id))
     };
     let busy = match patience {
         Patience::Wait => BTreeSet::new(),
@@ -62,7 +62,7 @@ pub(crate) async fn load(
             busy.map(|(item, _)| item.sequence).collect()
         }
     };
-    let states = states(conn, locked, &about).await?;
+    let states = states(conn, locked, &about, &found).await?;
     let named: BTreeSet<IntegrationId> = about.iter().filter_map(|it| it.integration).collect();
     let orgs: BTreeSet<String> = about.iter().filter_map(|it| it.org.clone()).collect();
     let named: Vec<IntegrationId> = named.into_iter().collect();
@@ -116,6 +116,7 @@ async fn states(
     conn: &mut PgConnection,
     locked: Vec<Incident>,
     about: &[About<'_>],
+    found: &Found,
 ) -> Result<BTreeMap<IncidentId, State>, StoreError> {
     let ids: Vec<IncidentId> = locked.iter().map(|incident| incident.id).collect();
     let bare = |incident: Incident| {
@@ -133,9 +134,14 @@ async fn states(
             state.links.push(stored.link);
         }
     }
-    let mentioned: Vec<NoteId> = about.iter().filter_map(|about| about.note).collect();
-    let foreign: Vec<String> =
-        about.iter().flat_map(|about| &about.foreign).map(|id| (*id).to_owned()).collect();
+    let (mut mentioned, mut foreign) = (Vec::new(), Vec::new());
+    for about in about.iter().filter(|about| about.note.is_some() || !about.foreign.is_empty()) {
+        let of = about.incidents_among(found).filter_map(|id| states.get(&id));
+        for link in of.flat_map(|state| &state.links).map(|link| link.id) {
+            mentioned.extend(about.note.map(|note| (link, note)));
+            foreign.extend(about.foreign.iter().map(|note| (link, *note)));
+        }
+    }
     for (incident, track) in notes::tracks(conn, &joined, &mentioned, &foreign).await? {
         if let Some(state) = states.get_mut(&incident) {
             state.notes.push(track);
@@ -153,9 +159,10 @@ async fn states(
 async fn creating(
     conn: &mut PgConnection,
     about: &[About<'_>],
-    found: &[Joint],
+    found: &Found,
 ) -> Result<BTreeSet<IntegrationId>, StoreError> {
-    let unknown = |about: &&About<'_>| about.blind && about.incidents_among(found).is_empty();
+    let unknown =
+        |about: &&About<'_>| about.blind && about.incidents_among(found).next().is_none();
     let asked: BTreeSet<_> =
         about.iter().filter(unknown).filter_map(|about| about.integration).collect();
     if asked.is_empty() {
@@ -201,6 +208,7 @@ impl<'a> About<'a> {
                 let shown = match &receipt.outcome {
                     Outcome::Settled { before, after, .. } => after.as_ref().or(before.as_ref()),
                     Outcome::Refused { before, .. } => before.as_ref(),
+                    Outcome::Summoned { after, .. } => after.as_ref(),
                     Outcome::Noted { .. } => None,
                 };
                 let record = shown.map(|it| (integration, it.snapshot.record.as_str()));
@@ -254,14 +262,32 @@ impl<'a> About<'a> {
     }
 
     /// The incidents it concerns, by what was found of records and links.
-    fn incidents_among(&self, found: &[Joint]) -> Vec<IncidentId> {
-        let concerns = |joint: &&Joint| {
-            self.links.contains(&joint.link)
-                || self.records.iter().any(|(integration, record)| {
-                    *integration == joint.integration && Some(*record) == joint.record.as_deref()
-                })
-        };
-        let joined = found.iter().filter(concerns).map(|joint| joint.incident);
-        joined.chain(self.incident).collect()
+    fn incidents_among(&self, found: &Found) -> impl Iterator<Item = IncidentId> {
+        let of_links = self.links.iter().filter_map(|link| found.links.get(link));
+        let of_records = self.records.iter().filter_map(|(integration, record)| {
+            found.records.get(integration)?.get(*record)
+        });
+        let places = of_links.copied().chain(of_records.flatten().copied());
+        let joined = places.filter_map(|place| Some(found.joints.get(place)?.incident));
+        joined.chain(self.incident)
+    }
+}
+
+/// The links that were found, by what they are looked for by.
+struct Found {
+    joints: Vec<Joint>,
+    links: HashMap<LinkId, usize>,
+    records: HashMap<IntegrationId, HashMap<String, Vec<usize>>>,
+}
+
+impl Found {
+    fn new(joints: Vec<Joint>) -> Self {
+        let mut records: HashMap<_, HashMap<_, Vec<_>>> = HashMap::new();
+        for (place, joint) in joints.iter().enumerate() {
+            let Some(record) = joint.record.clone() else { continue };
+            records.entry(joint.integration).or_default().entry(record).or_default().push(place);
+        }
+        let links = joints.iter().enumerate().map(|(place, joint)| (joint.link, place)).collect();
+        Self { joints, links, records }
     }
 }

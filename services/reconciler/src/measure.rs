@@ -63,6 +63,7 @@ fn read(clock: Offset, outcome: &Outcome) -> Offset {
     let readings = match outcome {
         Outcome::Settled { before, after, .. } => [before.as_deref(), after.as_deref()],
         Outcome::Refused { before, .. } => [before.as_deref(), None],
+        Outcome::Summoned { after, .. } => [None, after.as_deref()],
         Outcome::Noted { .. } => [None, None],
     };
     readings.into_iter().flatten().fold(clock, |clock, reading| match reading.date {

@@ -84,7 +84,7 @@ fn unknown<'a>(known: &[inbox::Key], items: &[&'a Item]) -> Vec<&'a Item> {
 
 fn arrivals(items: &[&Item], written: &Written) -> Vec<inbox::Arrival> {
     let arrival = |item: &&Item| {
-        let effect = written.effects.get(&item.sequence)?.clone();
+        let effect = written.effects.get(&item.sequence)?.clone().into_owned();
         let kind = match item.event {
             Event::Observation(_) => "observation",
             Event::Receipt(_) => "receipt",

@@ -21,7 +21,8 @@ const HEAD: &str = "\
 One row for each type of event that PagerDuty's webhooks v3 tell. Each row is played by a test against the
 simulated PagerDuty, and names, texts and values are those of the test. The last column is the other direction:
 the edit on the platform that makes PagerDuty tell the same, and the one call it costs; its event then changes nothing
-any more. Who is assigned, and by which policy, is PagerDuty's own: those are not written.
+any more. Who is assigned, and by which policy, is PagerDuty's own: those are not written. Bringing people in is asked
+for, where `--sync-escalations true` says so.
 
 What PagerDuty has no event for shows with the next event that shows the incident. `incident.priority_changed` is an
 older name of `incident.priority_updated`. A type that is not known is never refused.

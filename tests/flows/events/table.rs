@@ -161,16 +161,6 @@ pub(super) const PEOPLE: &[Row] = &[
             &[Field("escalation_policy", "Platform on-call"), Field("assigned_to", "Tomas Ilves")],
         )],
     ),
-    inbound(
-        "incident.escalated",
-        &[act(
-            &[r#"{"action": "escalate"}"#],
-            &[
-                Line("escalated to Dana Whitlock, Noor Haddad"),
-                Field("assigned_to", "Dana Whitlock"),
-            ],
-        )],
-    ),
     Row {
         told: As("incident.priority_updated"),
         cases: &[
@@ -213,6 +203,21 @@ pub(super) const PEOPLE: &[Row] = &[
             shows: &[Field("severity", "SEV-4"), Line("priority set to P4")],
         }],
     ),
+    Row {
+        told: As("incident.escalated"),
+        cases: &[act(
+            &[r#"{"action": "escalate"}"#],
+            &[
+                Line("escalated to Dana Whitlock, Noor Haddad"),
+                Field("assigned_to", "Dana Whitlock"),
+            ],
+        )],
+        // To the level that has it, so that nothing but the escalation is to be seen.
+        edits: &[edit(
+            &["incident", "escalate", "{id}", "--level", "1"],
+            put(&[("escalation_level", "")]),
+        )],
+    },
 ];
 
 /// What is told, and maps to no field.
@@ -287,15 +292,26 @@ pub(super) const TIMELINE: &[Row] = &[
             &[Line("custom fields: environment is now production")],
         )],
     ),
-    inbound(
-        "incident.responder.added",
-        &[act(
+    Row {
+        told: As("incident.responder.added"),
+        cases: &[act(
             &[
                 r#"{"action": "request_responder", "assignees": ["PT0M4S1"], "message": "please join"}"#,
             ],
             &[Line("Tomas Ilves was asked to respond: please join")],
         )],
-    ),
+        edits: &[edit(
+            &["incident", "page", "{id}", "--message", "can you help", "--user", "Tomas Ilves"],
+            Call {
+                request: "POST /incidents/{id}/responder_requests",
+                writes: &[
+                    ("message", "can you help"),
+                    ("requester_id", ""),
+                    ("responder_request_targets", ""),
+                ],
+            },
+        )],
+    },
     inbound(
         "incident.responder.replied",
         &[act(

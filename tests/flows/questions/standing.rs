@@ -107,7 +107,7 @@ async fn each_thing_that_is_wrong_is_named_with_a_way_out() {
     fault(
         &stack,
         Some("/webhook_subscriptions"),
-        Effect::Error { status: 403, body: ErrorBody::Json, applied: false },
+        Effect::Error { status: 403, body: ErrorBody::Json, code: 2010, applied: false },
     );
     let (_, checkup) = test(&stack).await;
     assert_eq!(check(&checkup, "subscription")["verdict"], "warning");
@@ -140,7 +140,7 @@ async fn a_status_counts_what_there_is_and_what_waits() {
     assert_eq!(status["outbound"]["calls_per_minute"], 900);
     let lanes = status["outbound"]["lanes"].as_array().unwrap();
     let lanes: Vec<_> = lanes.iter().map(|lane| lane["name"].as_str().unwrap()).collect();
-    assert_eq!(lanes, ["status", "people", "fields", "notes", "reads"]);
+    assert_eq!(lanes, ["resolve", "acknowledge", "people", "fields", "notes", "reads"]);
     assert_eq!((&status["open_conflicts"], &status["open_dead_letters"]), (&json!(0), &json!(0)));
 
     // A change that is refused for good: a problem, and a dead letter.

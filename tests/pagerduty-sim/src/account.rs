@@ -34,6 +34,8 @@ pub(crate) struct User {
     /// May look, and is refused when named as the author of a change.
     #[serde(default)]
     pub(crate) read_only: bool,
+    #[serde(default)]
+    pub(crate) teams: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

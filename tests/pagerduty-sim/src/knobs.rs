@@ -60,6 +60,9 @@ pub enum Effect {
         /// The form of the body.
         #[serde(default)]
         body: ErrorBody,
+        /// The code of PagerDuty's own in the body.
+        #[serde(default = "internal")]
+        code: u16,
         /// The call takes effect in spite of the answer.
         #[serde(default)]
         applied: bool,
@@ -233,6 +236,14 @@ pub struct Behaviour {
     pub ping_agent_null: bool,
     /// Reads about incidents show what was up to so many milliseconds ago.
     pub read_lag_ms: u64,
+    /// The HTTP status of "already acknowledged" (1002) and "already resolved" (1001).
+    pub repeated_status: u16,
+    /// Every refusal about webhook subscriptions has the shape that was seen for 2019.
+    pub subscription_errors_odd: bool,
+    /// The bot's agent is a `bot_user_reference`, as of a scoped app's token.
+    pub agent_is_bot: bool,
+    /// The account's own time zone, in which `since` and `until` without an offset are read.
+    pub account_time_zone: String,
 }
 
 impl Default for Behaviour {
@@ -261,6 +272,10 @@ impl Default for Behaviour {
             automation_is_service: false,
             ping_agent_null: false,
             read_lag_ms: 0,
+            repeated_status: 400,
+            subscription_errors_odd: false,
+            agent_is_bot: false,
+            account_time_zone: "Etc/UTC".to_owned(),
         }
     }
 }
@@ -295,6 +310,10 @@ fn one() -> u64 {
 
 fn server_error() -> u16 {
     503
+}
+
+fn internal() -> u16 {
+    2000
 }
 
 #[cfg(test)]

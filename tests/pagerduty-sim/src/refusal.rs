@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use crate::knobs::Behaviour;
+
 /// A refused call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -84,6 +86,18 @@ impl Refusal {
         Self::Invalid(vec![error.to_owned()])
     }
 
+    /// Status and body of the answer to a call of this path.
+    pub(crate) fn answer(&self, knobs: &Behaviour, path: &str) -> (u16, Value) {
+        let status = match self {
+            Self::AlreadyResolved | Self::AlreadyAcknowledged => knobs.repeated_status,
+            _ => self.status(),
+        };
+        if knobs.subscription_errors_odd && path.starts_with("/webhook_subscriptions") {
+            return (status, self.odd());
+        }
+        (status, self.body())
+    }
+
     /// The HTTP status.
     pub(crate) fn status(&self) -> u16 {
         match self {
@@ -141,8 +155,7 @@ impl Refusal {
         let (code, message) = (self.code(), self.to_string());
         match self {
             Self::NoUser => json!({ "error": message }),
-            // Not the usual shape: this is how it was seen in the wild.
-            Self::SubscriptionLimit => json!({ "errors": { "code": code, "detail": message } }),
+            Self::SubscriptionLimit => self.odd(),
             Self::Invalid(errors) => {
                 json!({ "error": { "message": message, "code": code, "errors": errors } })
             }
@@ -151,5 +164,57 @@ impl Refusal {
             }
             _ => json!({ "error": { "message": message, "code": code } }),
         }
+    }
+
+    /// Not the usual shape: this is how a refusal about subscriptions was seen in the wild.
+    fn odd(&self) -> Value {
+        json!({ "errors": { "code": self.code(), "detail": self.to_string() } })
+    }
+}
+
+/// What PagerDuty's documentation says a code means; faults answer with it.
+pub(crate) fn meaning(code: u16) -> &'static str {
+    match code {
+        1001 => "Incident Already Resolved",
+        1002 => "Incident Already Acknowledged",
+        1003 => "Invalid Status Provided",
+        1004 => "Invalid ID Provided",
+        1005 => "Data Updated Since Last Request",
+        1006 => "Cannot Escalate",
+        1007 => "Assigned To User Not Found",
+        1008 => "Requester User Not Found",
+        1011 => "Cannot Process Reassign Action",
+        1012 => "Incident Not Acknowledged",
+        1013 => "Snooze Duration Invalid",
+        1014 => "Escalation Policy Not Found",
+        1015 => "Escalation Policy Has Nobody On Call",
+        1018 => "Requester Not Authorized",
+        1019 => "Incident Already Merged",
+        1020 => "Invalid Priority Provided",
+        2001 => "Invalid Input Provided",
+        2002 => "Arguments Caused Error",
+        2003 => "Missing Arguments",
+        2004 => "Invalid Times",
+        2005 => "Invalid Date Range",
+        2006 => "Authentication failed",
+        2008 => "Account Locked",
+        2009 => "Only HTTPS Requests Accepted",
+        2010 => "Access Denied",
+        2011 => "The Action Requires a requester_id",
+        2012 => "Account Expired",
+        2013 => "User Not Found",
+        2014 => "Missing Account Ability",
+        2015 => "Invalid Operation",
+        2016 => "The Request Took Too Long to Process",
+        2018 => "Access Denied: May Have Lost Access at Resolve",
+        2019 => "Product Limit Reached",
+        2020 => "Rate Limit Exceeded",
+        2100 => "Not Found",
+        3001 => "Schedule Invalid",
+        3004 => "Schedule Not Found",
+        5001 => "Incident Not Found",
+        5002 => "Service Not Found",
+        6001 => "Team Not Found",
+        _ => "Something went wrong on our side",
     }
 }

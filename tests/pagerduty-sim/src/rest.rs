@@ -6,6 +6,8 @@
 mod bulk;
 mod catalog;
 mod custom_fields;
+#[cfg(test)]
+mod document;
 mod gate;
 mod incidents;
 pub(crate) mod limits;
@@ -19,6 +21,7 @@ mod routes;
 pub(crate) mod serve;
 mod strict;
 pub(crate) mod subscriptions;
+mod widen;
 mod writes;
 
 use jiff::Timestamp;

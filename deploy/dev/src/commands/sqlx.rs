@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail, ensure};
-use tandem_dev::{Postgres, Progress, bins, workspace};
+use tandem_dev::{Durability, Postgres, Progress, bins, workspace};
 
 use super::throwaway;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub(crate) fn renew(root: &Path, check_only: bool) -> anyhow::Result<()> {
     let progress = Progress::detect();
     let folder = throwaway::Folder::new("sqlx")?;
-    let mut postgres = throwaway::postgres(root, &folder, progress)?;
+    let mut postgres = throwaway::postgres(root, &folder, Durability::Throwaway, progress)?;
     progress.step("applying the migrations", || migrate(root, &postgres))?;
     progress.step("starting it", || postgres.resume())?;
     let made = folder.path().join("queries");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::ensure;
-use tandem_dev::{Postgres, Progress, bins, runtimes, workspace};
+use tandem_dev::{Durability, Postgres, Progress, bins, runtimes, workspace};
 
 use super::steps::{self, Signals};
 use super::{check, throwaway};
@@ -44,7 +44,7 @@ fn test(root: &Path, words: &[OsString], signals: &Signals) -> anyhow::Result<()
     bins::build(root)?;
     let nats = runtimes::nats_server(root, progress)?;
     let folder = throwaway::Folder::new("test")?;
-    let mut postgres = throwaway::postgres(root, &folder, progress)?;
+    let mut postgres = throwaway::postgres(root, &folder, Durability::Throwaway, progress)?;
     progress.step("starting it", || postgres.resume())?;
     let surroundings = |mut command: Command| {
         command

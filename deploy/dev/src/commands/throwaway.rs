@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tandem_dev::{Postgres, PostgresOptions, Progress, runtimes};
+use tandem_dev::{Durability, Postgres, PostgresOptions, Progress, runtimes};
 
 /// A folder under the system's temporary one, removed when dropped.
 pub(crate) struct Folder(PathBuf);
@@ -31,15 +31,18 @@ impl Drop for Folder {
     }
 }
 
-/// Makes a Postgres in a folder without starting it.
+/// Makes a Postgres in a folder without starting it; one that is to be measured is as careful as one
+/// whose data is kept.
 pub(crate) fn postgres(
     root: &Path,
     folder: &Folder,
+    durability: Durability,
     progress: Progress,
 ) -> anyhow::Result<Postgres> {
     let bin = runtimes::postgres(root, None, progress)?;
     let options = PostgresOptions {
         dir: folder.path().join("postgres"),
+        durability,
         own_group: true,
         ..PostgresOptions::default()
     };

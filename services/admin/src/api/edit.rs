@@ -7,11 +7,11 @@ use prost_types::FieldMask;
 use tandem_domain::{
     event::{Change, Edit},
     field::{Field, LabelName, TEXT_MAX, Value},
-    id::{IncidentId, Org},
+    id::{IncidentId, IntegrationId, Org},
 };
 use tandem_proto::{v1, words::Word as _};
 
-use super::{incident::read, incident_id, org};
+use super::{find, incident::read, incident_id, org};
 use crate::{
     Admin,
     caller::Caller,
@@ -80,6 +80,49 @@ pub(super) async fn note(
     let change = Change::Note { note: identity.mint.id(), text };
     let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
     Ok(v1::AddNoteResponse { incident: Some(incident), pending })
+}
+
+/// Hands an incident on.
+pub(crate) async fn escalate(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::EscalateIncidentRequest,
+) -> Result<v1::EscalateIncidentResponse, Refusal> {
+    let identity = Identity::of(&request.request_id)?;
+    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let integration = only_in(admin, &org, &request.integration).await?;
+    let change = Change::Escalate { level: request.level, integration };
+    let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
+    Ok(v1::EscalateIncidentResponse { incident: Some(incident), pending })
+}
+
+/// Has more people asked for help.
+pub(crate) async fn page(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::PageRespondersRequest,
+) -> Result<v1::PageRespondersResponse, Refusal> {
+    let identity = Identity::of(&request.request_id)?;
+    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let integration = only_in(admin, &org, &request.integration).await?;
+    let v1::PageRespondersRequest { message, users, policies, .. } = request;
+    let change = Change::Page { message, users, policies, integration };
+    let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
+    Ok(v1::PageRespondersResponse { incident: Some(incident), pending })
+}
+
+/// The one integration that was named, if any.
+async fn only_in(
+    admin: &Admin,
+    org: &Org,
+    reference: &str,
+) -> Result<Option<IntegrationId>, Refusal> {
+    if reference.is_empty() {
+        return Ok(None);
+    }
+    let mut transaction = admin.store.begin().await?;
+    let found = find(&mut transaction, org.as_str(), reference).await?;
+    Ok(Some(found.integration.id))
 }
 
 /// Has an edit of an existing incident judged; an incident that is not there is told at once.

@@ -156,6 +156,22 @@ impl IncidentService for Admin {
         Ok(Response::new(edit::note(self, &caller, request.into_inner()).await?))
     }
 
+    async fn escalate_incident(
+        &self,
+        request: Request<v1::EscalateIncidentRequest>,
+    ) -> Result<Response<v1::EscalateIncidentResponse>, Status> {
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(edit::escalate(self, &caller, request.into_inner()).await?))
+    }
+
+    async fn page_responders(
+        &self,
+        request: Request<v1::PageRespondersRequest>,
+    ) -> Result<Response<v1::PageRespondersResponse>, Status> {
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(edit::page(self, &caller, request.into_inner()).await?))
+    }
+
     async fn list_timeline(
         &self,
         request: Request<v1::ListTimelineRequest>,

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use tandem_domain::{
     conflict::Conflict,
     event::Change,
-    id::{IncidentId, LinkId, Org, RecordId},
+    id::{IncidentId, IntegrationId, LinkId, Org, RecordId},
+    integration::Integration,
     link::{Link, Stamp},
 };
 use tandem_proto::v1::{self, link_service_server::LinkService};
@@ -17,7 +18,7 @@ use tonic::{Request, Response, Status};
 
 use super::{edit::edited, find, incident_id};
 use crate::{
-    Admin,
+    Admin, ask,
     caller::Caller,
     edits::{self, Identity, Verdict},
     page,
@@ -29,7 +30,28 @@ use crate::{
 pub(crate) async fn get(admin: &Admin, request: v1::GetLinkRequest) -> Result<v1::Link, Refusal> {
     let id = link_id(&request.link)?;
     let mut transaction = admin.store.begin().await?;
-    read(&mut transaction, id).await
+    let mut link = read(&mut transaction, id).await?;
+    let stored = integrations::get(&mut transaction, integration_of(&link)?, false).await?;
+    drop(transaction);
+    if let Some(stored) = stored {
+        tell_dues(admin, &stored.integration, std::slice::from_mut(&mut link)).await;
+    }
+    Ok(link)
+}
+
+fn integration_of(link: &v1::Link) -> Result<IntegrationId, Refusal> {
+    link.integration.parse().map_err(|_| Refusal::unknown("integration", &*link.integration))
+}
+
+/// Adds when what waits for links of one integration will be done, as far as that is known.
+async fn tell_dues(admin: &Admin, integration: &Integration, links: &mut [v1::Link]) {
+    let waits = |link: &&v1::Link| link.state() == v1::LinkState::Writing;
+    let asked = links.iter().filter(waits).filter_map(|link| link.id.parse().ok());
+    let dues = ask::dues(admin, integration, asked.collect()).await;
+    for link in links {
+        let due = link.id.parse::<LinkId>().ok().and_then(|id| dues.get(&id));
+        link.eta_s = due.copied().map(wire::number);
+    }
 }
 
 /// Lists links, newest first.
@@ -52,7 +74,10 @@ pub(crate) async fn list(
     let next_page_token = page::next(&mut page, size, |stored| (stored.created_at, stored.link.id));
     let incidents: Vec<IncidentId> = page.iter().map(|stored| stored.link.incident).collect();
     let open = conflicts::open_of(&mut transaction, &incidents).await?;
-    let links = page.iter().map(|stored| link(stored, found.handle.as_str(), &open)).collect();
+    drop(transaction);
+    let shown = |stored| link(stored, found.handle.as_str(), &open);
+    let mut links: Vec<v1::Link> = page.iter().map(shown).collect();
+    tell_dues(admin, &found, &mut links).await;
     Ok(v1::ListLinksResponse { links, next_page_token })
 }
 
@@ -188,6 +213,7 @@ fn link(stored: &Stored, handle: &str, open: &[Conflict]) -> v1::Link {
         state: state(link, !conflicts.is_empty()).into(),
         seen_time: seen(link).map(wire::instant),
         conflicts,
+        eta_s: None,
     }
 }
 

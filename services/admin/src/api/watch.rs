@@ -94,22 +94,41 @@ fn interrupted() -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::Timestamp;
-    use tandem_domain::feed::{Happening, PublicEvent};
+    use tandem_domain::{
+        decision::Head,
+        feed::{Happening, News, PublicEvent, Shown},
+        incident::Incident,
+    };
 
     use super::*;
 
     #[test]
     fn an_event_of_the_feed_is_understood() {
-        let event = PublicEvent {
+        let incident = Incident {
+            id: IncidentId::from_uuid(uuid::Uuid::from_u128(7)),
             org: "acme".parse().unwrap(),
-            incident: IncidentId::from_uuid(uuid::Uuid::from_u128(7)),
-            happening: Happening::Updated,
+            fields: BTreeMap::new(),
+            incident_type: None,
+            revision: 1,
             sequence: 12,
-            at: Timestamp::UNIX_EPOCH,
-            data: serde_json::Value::Null,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            chain: Head::default(),
         };
-        let told: Told = serde_json::from_value(event.cloud_event()).unwrap();
+        let event = PublicEvent {
+            org: incident.org.clone(),
+            incident: incident.id,
+            happening: Happening::Updated,
+            sequence: incident.sequence,
+            at: Timestamp::UNIX_EPOCH,
+            news: News::Changes { changes: Vec::new() },
+            shown: Shown::from(&incident),
+        };
+        let sent = serde_json::to_vec(&event.cloud_event()).unwrap();
+        let told: Told = serde_json::from_slice(&sent).unwrap();
         assert_eq!((told.subject, told.event()), (event.incident, "updated"));
         assert_eq!(told.sequence.parse::<i64>(), Ok(12));
     }

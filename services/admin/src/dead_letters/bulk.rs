@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tandem_domain::integration::Integration;
 use tandem_runtime::{clock, process::chain};
 use tandem_store::{
     PgConnection, Store,
@@ -143,7 +144,12 @@ async fn pace(conn: &mut PgConnection, stored: &Stored) -> Result<SignedDuration
     let integration = stored.letter.integration.filter(|_| stored.letter.way == Way::Out);
     let Some(id) = integration else { return Ok(PACE) };
     let found = integrations::get(conn, id, false).await?;
-    Ok(found.map_or(PACE, |found| half(found.integration.rate_limit)))
+    Ok(found.map_or(PACE, |found| half(ours(&found.integration))))
+}
+
+/// How many calls a minute are not left to others.
+const fn ours(integration: &Integration) -> u32 {
+    integration.rate_limit.saturating_sub(integration.headroom)
 }
 
 /// The time between two letters at half of so many a minute.

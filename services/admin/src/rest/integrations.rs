@@ -38,6 +38,10 @@ pub(super) struct Creation {
     #[serde(default)]
     rate_limit: u32,
     #[serde(default)]
+    headroom: u32,
+    #[serde(default)]
+    sync_escalations: bool,
+    #[serde(default)]
     backoff_multiplier: f64,
     #[serde(default)]
     from_email: String,
@@ -167,6 +171,8 @@ impl Creation {
                 .unwrap_or(v1::ConflictStrategy::Unspecified)
                 .into(),
             rate_limit: self.rate_limit,
+            headroom: self.headroom,
+            sync_escalations: self.sync_escalations,
             backoff_multiplier: self.backoff_multiplier,
             from_email: self.from_email,
             public_url: self.public_url,

@@ -19,7 +19,9 @@ async fn an_integration_is_found_by_handle_id_and_name(
     }
     let status = admin.get("staging-pd").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
-    assert!(status.message().contains("staging-pd"), "{}", status.message());
+    let told =
+        format!("there is no integration \"staging-pd\": there are prod-pd in {}", created.org);
+    assert_eq!(status.message(), told);
 }
 
 #[sqlx::test(migrations = "../shared/store/migrations")]

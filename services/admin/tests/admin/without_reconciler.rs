@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tandem_bus::{publish::Outgoing, subjects, topology};
 use tandem_domain::{
     event::{Change, Event},
-    feed::{Happening, PublicEvent},
+    feed::{Happening, News, PublicEvent, Shown},
     field::Field,
     id::{EditId, IncidentId, Mint},
     incident::{Actor, Incident, Owned, Side},
@@ -197,7 +197,8 @@ async fn a_watch_shows_what_changes_and_breaks_off_when_nats_does(
         happening: Happening::Updated,
         sequence: 2,
         at: Timestamp::UNIX_EPOCH,
-        data: serde_json::Value::Null,
+        news: News::Changes { changes: Vec::new() },
+        shown: Shown::from(&incident),
     };
     let subject = subjects::feed(&event.org, event.incident, event.happening);
     let message = Outgoing::json(subject, event.id(), &event.cloud_event()).unwrap();

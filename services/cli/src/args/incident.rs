@@ -66,6 +66,19 @@ pub(crate) enum IncidentCommand {
     },
     /// Write a note on an incident.
     Note(NewNote),
+    /// Hand an incident on to a level of its escalation policy, where escalations are carried over.
+    Escalate {
+        #[command(flatten)]
+        which: Which,
+        /// The level; the first is 1.
+        #[arg(long)]
+        level: u32,
+        /// In this integration only, by handle, id or exact name.
+        #[arg(long)]
+        integration: Option<String>,
+    },
+    /// Ask more people to help with an incident.
+    Page(Page),
     /// Tell why a field has its value: who wanted what, which rule settled it, what was sent.
     Explain(super::audit::Explain),
 }
@@ -94,6 +107,25 @@ pub(crate) struct Labels {
     /// Remove a label; may be repeated.
     #[arg(long = "remove-label", value_name = "KEY")]
     pub(crate) remove: Vec<String>,
+}
+
+/// Who is to be asked for help, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Page {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// What they are told.
+    #[arg(long)]
+    pub(crate) message: String,
+    /// Somebody, by the name of a user mapping or the id there; may be repeated.
+    #[arg(long = "user", value_name = "WHO")]
+    pub(crate) users: Vec<String>,
+    /// Whoever is on call in an escalation policy, by the name of a policy mapping or the id there; may be repeated.
+    #[arg(long = "policy", value_name = "POLICY")]
+    pub(crate) policies: Vec<String>,
+    /// In this integration, by handle, id or exact name; needed where several carry escalations.
+    #[arg(long)]
+    pub(crate) integration: Option<String>,
 }
 
 /// A note to write.

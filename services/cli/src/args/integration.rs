@@ -127,6 +127,10 @@ pub(crate) struct Configure {
     #[arg(long, value_name = "CALLS")]
     pub(crate) rate_limit: Option<u32>,
 
+    /// How many of them are left to others who use the same key.
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) headroom: Option<u32>,
+
     /// Factor between two waits after refused calls, 1 or more.
     #[arg(long, value_name = "FACTOR")]
     pub(crate) backoff_multiplier: Option<f64>,

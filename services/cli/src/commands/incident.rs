@@ -5,7 +5,7 @@ use tandem_proto::{json, v1};
 
 use super::{Context, PAGE, audit};
 use crate::{
-    args::incident::{Fields, IncidentCommand, Labels, NewNote, Which},
+    args::incident::{Fields, IncidentCommand, Labels, NewNote, Page, Which},
     failure::Failure,
     show::{Answered, Watched},
 };
@@ -42,8 +42,35 @@ pub(super) async fn run(context: &Context, command: IncidentCommand) -> Result<(
         IncidentCommand::Watch => watch(context).await,
         IncidentCommand::Timeline { which, limit } => timeline(context, which, limit).await,
         IncidentCommand::Note(new) => note(context, new).await,
+        IncidentCommand::Escalate { which, level, integration } => {
+            let request = v1::EscalateIncidentRequest {
+                org: context.org()?,
+                incident: which.incident,
+                level,
+                integration: integration.unwrap_or_default(),
+                request_id: String::new(),
+            };
+            let answer = context.client.incidents().escalate_incident(request).await?.into_inner();
+            answered(context, answer.incident, answer.pending)
+        }
+        IncidentCommand::Page(page) => ask_for_help(context, page).await,
         IncidentCommand::Explain(explain) => audit::explain(context, explain).await,
     }
+}
+
+/// Has people asked for help.
+async fn ask_for_help(context: &Context, page: Page) -> Result<(), Failure> {
+    let request = v1::PageRespondersRequest {
+        org: context.org()?,
+        incident: page.which.incident,
+        message: page.message,
+        users: page.users,
+        policies: page.policies,
+        integration: page.integration.unwrap_or_default(),
+        request_id: String::new(),
+    };
+    let answer = context.client.incidents().page_responders(request).await?.into_inner();
+    answered(context, answer.incident, answer.pending)
 }
 
 /// Writes a note.

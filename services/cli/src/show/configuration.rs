@@ -31,6 +31,7 @@ impl Rows for Integration {
             ("enabled", yes(self.enabled)),
             ("conflict_strategy", word(self.conflict_strategy)),
             ("rate_limit", format!("{}/min", self.rate_limit)),
+            ("headroom", format!("{}/min", self.headroom)),
             ("backoff_multiplier", self.backoff_multiplier.to_string()),
             ("from_email", text(self.from_email.as_ref())),
             ("sync_escalations", yes(self.sync_escalations)),

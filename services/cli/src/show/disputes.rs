@@ -6,13 +6,14 @@ use tandem_proto::json::{
 
 use super::{
     Told,
+    questions::span,
     rows::{Rows, text, word},
     said, somebody, when,
 };
 
 impl Rows for Link {
     const COLUMNS: &'static [&'static str] =
-        &["id", "incident", "record", "number", "state", "seen", "problem", "url"];
+        &["id", "incident", "record", "number", "state", "eta", "seen", "problem", "url"];
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -23,6 +24,7 @@ impl Rows for Link {
             ("number", text(self.number.as_ref())),
             ("url", text(self.url.as_ref())),
             ("state", word(self.state)),
+            ("eta", self.eta_s.map(span).unwrap_or_default()),
             ("seen", moment(self.seen_time.as_ref())),
             ("conflicts", self.conflicts.join(", ")),
             ("desired_version", self.desired_version.to_string()),

@@ -167,6 +167,12 @@ fn queue(from: &OutboundQueue) -> Vec<(&'static str, String)> {
         let next = text(retry.next_time.as_ref());
         format!("{} after {} failures, next {next}: {}", retry.work, retry.failures, retry.cause)
     });
+    let next = from.next.iter().map(|it| {
+        let eta = it
+            .eta_s
+            .map_or_else(|| "when calls go out again".to_owned(), |it| format!("in {}", span(it)));
+        format!("{} ({}) {eta}", it.work, it.lane)
+    });
     vec![
         ("waiting", format!("{}{lanes}", from.waiting)),
         ("in_hand", from.in_hand.to_string()),
@@ -174,6 +180,7 @@ fn queue(from: &OutboundQueue) -> Vec<(&'static str, String)> {
         ("eta", from.eta_s.map_or_else(|| "unknown".to_owned(), span)),
         ("closed_until", text(from.closed_until_time.as_ref())),
         ("failures_in_a_row", from.failures_in_a_row.to_string()),
+        ("next", next.collect::<Vec<_>>().join("; ")),
         ("retries", retries.collect::<Vec<_>>().join("; ")),
     ]
 }
@@ -236,7 +243,7 @@ fn looked(status: &SyncStatus) -> String {
 }
 
 /// A span of time in its largest unit that says enough.
-fn span(seconds: i64) -> String {
+pub(super) fn span(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

@@ -47,6 +47,7 @@ fn integration() -> json::Integration {
         enabled: true,
         conflict_strategy: v1::ConflictStrategy::LastWriteWins.into(),
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 2.0,
         has_token: true,
         webhook_path: "/api/v1/webhooks/int_019b76da8c0070008000000000000001".to_owned(),

@@ -171,6 +171,7 @@ pub(crate) fn snapshot(version: u64, secrets: &[&str]) -> Snapshot {
         strategy: Strategy::OwnershipPriority,
         from_email: None,
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 2.0,
         fields: BTreeMap::new(),
         services: Vec::new(),

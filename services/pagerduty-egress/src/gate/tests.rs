@@ -76,14 +76,14 @@ async fn the_best_lane_goes_first_and_what_is_under_way_before_what_is_new() {
     let status = async {
         // It comes last, when all the others wait.
         tokio::task::yield_now().await;
-        new(Lane::Status).await;
+        new(Lane::Resolve).await;
     };
     let all = async {
         tokio::join!(new(Lane::Notes), new(Lane::Fields), new(Lane::People), status);
     };
     timeout(SOON, all).await.unwrap();
     let lanes: Vec<_> = order.into_inner().unwrap().into_iter().map(|(lane, _)| lane).collect();
-    assert_eq!(lanes, [Lane::Status, Lane::People, Lane::Fields, Lane::Notes]);
+    assert_eq!(lanes, [Lane::Resolve, Lane::People, Lane::Fields, Lane::Notes]);
 
     // Nobody waits at a closed gate with work under way, so it is the pace that holds these up.
     gate.state().pace = Pace::new(600, Instant::now());
@@ -104,6 +104,6 @@ async fn the_best_lane_goes_first_and_what_is_under_way_before_what_is_new() {
 #[tokio::test]
 async fn nothing_passes_while_another_copy_may_hold_the_seat() {
     let gate = Gate::new(account(1), Seat::never(), CancellationToken::new());
-    assert!(timeout(SOON, gate.pass_again(Lane::Status, 1)).await.unwrap().is_err());
-    assert!(timeout(NOT_YET, gate.pass(Lane::Status)).await.is_err());
+    assert!(timeout(SOON, gate.pass_again(Lane::Resolve, 1)).await.unwrap().is_err());
+    assert!(timeout(NOT_YET, gate.pass(Lane::Resolve)).await.is_err());
 }

@@ -55,8 +55,15 @@ impl<T> Queue<T> {
     /// What could be begun: nothing while something is in hand.
     pub(super) fn candidates(&self) -> impl Iterator<Item = (Part, &Slot<T>)> {
         let state = self.state.iter().map(|slot| (Part::State, slot));
-        let act = self.acts.front().into_iter().map(|slot| (Part::Act, slot));
+        let act = self.next_act().and_then(|place| self.acts.get(place));
+        let act = act.into_iter().map(|slot| (Part::Act, slot));
         state.chain(act).filter(|_| self.in_hand.is_none())
+    }
+
+    /// Acts of one lane keep their order; bringing people in does not wait for notes.
+    fn next_act(&self) -> Option<usize> {
+        let lanes = self.acts.iter().map(|slot| slot.job.lane).enumerate();
+        lanes.min_by_key(|(place, lane)| (*lane, *place)).map(|(place, _)| place)
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
@@ -66,7 +73,7 @@ impl<T> Queue<T> {
     pub(super) fn take(&mut self, part: Part) -> Option<&Slot<T>> {
         self.in_hand = match part {
             Part::State => self.state.take(),
-            Part::Act => self.acts.pop_front(),
+            Part::Act => self.next_act().and_then(|place| self.acts.remove(place)),
         };
         self.in_hand.as_ref()
     }

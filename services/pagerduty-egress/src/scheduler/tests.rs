@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tandem_domain::{
     field::Field,
-    id::{IncidentId, IntegrationId, NoteId},
+    id::{EditId, IncidentId, IntegrationId, NoteId},
     incident::{Actor, Side},
     outbound::{Act, ActKind, Desired, Want},
 };
@@ -20,7 +20,14 @@ fn link(n: u8) -> LinkId {
 fn work(task: Task) -> Arc<Work> {
     let original = bytes::Bytes::new();
     let stored_at = Timestamp::UNIX_EPOCH;
-    Arc::new(Work { task, original, traceparent: None, stored_at, sent_again: false })
+    Arc::new(Work {
+        task,
+        original,
+        traceparent: None,
+        stored_at,
+        sent_again: false,
+        redelivered: false,
+    })
 }
 
 /// A state that changes a title.
@@ -32,7 +39,8 @@ fn state(n: u8, version: u64) -> Arc<Work> {
 fn state_in(lane: Lane, n: u8, version: u64) -> Arc<Work> {
     let want = |value: &str| Want { value: Some(value.to_owned()), expect: Vec::new() };
     let want = match lane {
-        Lane::Status => Some((Field::Status, want("resolved"))),
+        Lane::Resolve => Some((Field::Status, want("resolved"))),
+        Lane::Acknowledge => Some((Field::Status, want("acknowledged"))),
         Lane::People => Some((Field::AssignedTo, want("PRY4M2A"))),
         Lane::Fields => Some((Field::Title, want("Refunds fail"))),
         Lane::Questions | Lane::Notes | Lane::Reads | Lane::Healing => None,
@@ -63,6 +71,13 @@ fn act(n: u8, note: u64) -> Arc<Work> {
     }))
 }
 
+/// An act that brings people in.
+fn escalation(n: u8, request: u64) -> Arc<Work> {
+    let request = EditId::from_uuid(uuid::Uuid::from_u128(u128::from(request)));
+    let Task::Act(note) = &act(n, 1).task else { unreachable!() };
+    work(Task::Act(Act { kind: ActKind::Escalate { request, level: 2 }, ..note.clone() }))
+}
+
 const fn ticket(sequence: u64) -> Ticket<u64> {
     Ticket { sequence, message: sequence }
 }
@@ -80,6 +95,39 @@ fn version(job: &Job) -> Option<u64> {
         Task::State(desired) => Some(desired.version),
         Task::Act(_) => None,
     }
+}
+
+#[test]
+fn bringing_people_in_does_not_wait_for_the_notes_of_its_link() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    for note in 1..=3 {
+        plan.offer(act(1, note), ticket(note), now, false);
+    }
+    plan.offer(escalation(1, 8), ticket(8), now, false);
+    plan.offer(escalation(1, 9), ticket(9), now, false);
+    let mut order = Vec::new();
+    while let Some(job) = plan.next(now) {
+        assert!(plan.next(now).is_none(), "one at a time");
+        order.push(job.work.id());
+        plan.done(job.work.link());
+    }
+    let expected = [escalation(1, 8), escalation(1, 9), act(1, 1), act(1, 2), act(1, 3)];
+    assert_eq!(order, expected.map(|work| work.id()));
+}
+
+#[test]
+fn what_waits_is_told_in_the_order_in_which_it_is_begun() {
+    let (now, mut plan) = (Instant::now(), Scheduler::default());
+    plan.offer(state(1, 1), ticket(1), now, false);
+    plan.offer(state_in(Lane::Resolve, 2, 1), ticket(2), now, false);
+    plan.offer(state(3, 1), ticket(3), now + Duration::from_mins(1), false);
+    plan.ready(now);
+    let order: Vec<_> = plan.in_order().map(|(job, _)| job.work.link()).collect();
+    assert_eq!(order, [link(2), link(1), link(3)]);
+    let first = plan.next(now).unwrap();
+    assert_eq!(first.work.link(), link(2));
+    assert_eq!(plan.jobs_in_hand().count(), 1);
+    assert_eq!(plan.in_order().count(), 2);
 }
 
 #[test]
@@ -179,7 +227,7 @@ fn the_best_lane_goes_first_and_in_a_lane_the_oldest() {
     for (n, lane) in [(2, Lane::Reads), (3, Lane::Fields), (4, Lane::People), (5, Lane::Fields)] {
         plan.offer(state_in(lane, n, 1), ticket(n.into()), now, false);
     }
-    plan.offer(state_in(Lane::Status, 6, 1), ticket(6), now, false);
+    plan.offer(state_in(Lane::Resolve, 6, 1), ticket(6), now, false);
     let order = std::iter::from_fn(|| plan.next(now)).map(|job| job.work.link());
     assert_eq!(order.collect::<Vec<_>>(), [6, 4, 3, 5, 1, 2].map(link));
 }
@@ -188,7 +236,7 @@ fn the_best_lane_goes_first_and_in_a_lane_the_oldest() {
 fn what_is_not_due_holds_up_nothing() {
     let (now, mut plan) = (Instant::now(), Scheduler::default());
     let later = now + Duration::from_secs(5);
-    plan.offer(state_in(Lane::Status, 1, 1), ticket(1), later, false);
+    plan.offer(state_in(Lane::Resolve, 1, 1), ticket(1), later, false);
     plan.offer(act(1, 1), ticket(2), now, false);
     assert_eq!(plan.ready(now), Some(Lane::Notes));
     assert_eq!(version(&plan.next(now).unwrap()), None);
@@ -205,11 +253,11 @@ fn something_more_urgent_for_a_link_ends_what_is_in_hand_there() {
     let job = plan.next(now).unwrap();
     plan.offer(state(1, 2), ticket(2), now, false);
     assert!(!job.overtaken.is_cancelled(), "one that is no more urgent waits");
-    plan.offer(state_in(Lane::Status, 1, 3), ticket(3), now, false);
+    plan.offer(state_in(Lane::Resolve, 1, 3), ticket(3), now, false);
     assert!(job.overtaken.is_cancelled());
     assert_eq!(sequences(&plan.again(link(1), Again::at_once())), [1]);
     let job = plan.next(Instant::now()).unwrap();
-    assert_eq!((version(&job), job.lane), (Some(3), Lane::Status));
+    assert_eq!((version(&job), job.lane), (Some(3), Lane::Resolve));
     assert!(!job.overtaken.is_cancelled());
 }
 
@@ -225,7 +273,13 @@ enum Step {
 }
 
 fn lanes() -> impl Strategy<Value = Lane> {
-    prop::sample::select(vec![Lane::Status, Lane::People, Lane::Fields, Lane::Reads])
+    prop::sample::select(vec![
+        Lane::Resolve,
+        Lane::Acknowledge,
+        Lane::People,
+        Lane::Fields,
+        Lane::Reads,
+    ])
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

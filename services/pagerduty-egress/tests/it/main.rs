@@ -1,7 +1,11 @@
 //! The egress as built, against a real nats-server and the PagerDuty simulator.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod acts;
+#[cfg(test)]
+mod chance;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
@@ -15,6 +19,8 @@ mod notes;
 mod stage;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod trials;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -365,6 +365,7 @@ pub(crate) fn snapshot_with(version: u64, base_url: &str, token: &str) -> Snapsh
         strategy: Strategy::OwnershipPriority,
         from_email: Some(BOT_EMAIL.to_owned()),
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 1.5,
         fields: BTreeMap::new(),
         services: Vec::new(),

@@ -1,8 +1,12 @@
 //! `cargo dev bench reconcile`: how fast the rules are, and how much of a bare insert the reconciler keeps.
 //!
-//! Two numbers. Rules: events applied by one core, decoded, with the state in memory. Whole: events
-//! through load, rules and commit into Postgres, as rows per second against a bare batched insert of
-//! as many rows of the same mean size over the same connection, in the same run.
+//! Two numbers. Rules: events applied by one core, decoded, with the state in memory. Whole: messages
+//! through decoding, load, rules and commit into Postgres, against a bare batched insert: what it
+//! takes the same Postgres, over the same connection, to store as many rows of as many bytes as the
+//! reconciler wrote, in as many transactions, into one table with nothing but a number for its key.
+//! That is the least that any program which keeps these rows has to pay, whatever it does to find out
+//! what they hold. The two take turns, because machines drift; each is also told in processor time,
+//! of this process and of Postgres, which does not depend on what else the machine has to do.
 
 #![expect(
     clippy::print_stdout,
@@ -12,6 +16,7 @@
 )]
 
 mod bare;
+mod clock;
 mod rules;
 mod traffic;
 mod whole;
@@ -20,9 +25,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tandem_store::Store;
-
-/// The events of one measurement of the whole.
-const EVENTS: usize = 20_480;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -42,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
     let mut there = 0;
     for size in sizes {
         whole::grow(&store, there, size).await?;
-        whole::run(&store, there, size, EVENTS).await?;
+        whole::run(&store, there, size).await?;
         there = size;
     }
     Ok(())

@@ -1,18 +1,26 @@
-//! Load, rules and commit, on a database of a given size.
+//! Decoding, load, rules and commit, on a database of a given size.
 
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
 
-use tandem_domain::reconcile::{State, reconcile};
+use tandem_domain::{
+    event::Event,
+    reconcile::{State, reconcile},
+};
 use tandem_reconciler::transact::{self, Item};
 use tandem_store::{Store, incidents, integrations, links};
 
 use crate::{
     bare,
+    clock::{self, Stopwatch, Took},
     traffic::{Happening, Traffic, input},
 };
 
 /// What the reconciler takes at once when there is enough.
-pub(crate) const BATCH: usize = 256;
+const BATCH: usize = 256;
+/// How many batches are applied before it is a bare insert's turn.
+const BATCHES: usize = 8;
+/// How often each has its turn.
+const ROUNDS: usize = 8;
 
 /// Prints what of Postgres's settings matters.
 pub(crate) async fn limits(store: &Store) -> anyhow::Result<()> {
@@ -55,48 +63,79 @@ pub(crate) async fn grow(store: &Store, from: u64, to: u64) -> anyhow::Result<()
         links::write(&mut transaction, &rows).await?;
     }
     Store::commit(transaction).await?;
-    sqlx::query("analyze").execute(store.pool()).await?;
+    // As it would be by now; of what is still empty, nothing is to be known.
+    sqlx::query("analyze incidents, links").execute(store.pool()).await?;
     Ok(())
 }
 
-/// Plays events over a database of `size` incidents, those before `from` left in peace, then inserts as many rows barely.
-pub(crate) async fn run(store: &Store, from: u64, size: u64, count: usize) -> anyhow::Result<()> {
-    let items = play(from, size, count);
-    let before = bare::rows(store).await?;
-    let start = Instant::now();
-    for batch in items.chunks(BATCH) {
-        let batch: Vec<&Item> = batch.iter().collect();
-        let applied = transact::apply(store, &batch).await?;
-        anyhow::ensure!(applied == batch.len(), "{applied} of {} were applied", batch.len());
+/// Plays events over a database of `size` incidents, those before `from` left in peace. In between,
+/// in turns so that both meet the same machine, as many rows of the same sizes are inserted barely.
+pub(crate) async fn run(store: &Store, from: u64, size: u64) -> anyhow::Result<()> {
+    let messages = play(from, size, ROUNDS * BATCHES * BATCH);
+    let backends = clock::backends(store).await?;
+    bare::prepare(store).await?;
+    let (mut whole, mut barely) = (Took::default(), Took::default());
+    let (mut rows, mut inserted, mut bytes) = (bare::Rows::new(), 0, 0);
+    for round in messages.chunks(BATCHES * BATCH) {
+        let before = bare::rows(store).await?;
+        whole = whole.and(reconciled(store, round, &backends).await?);
+        let written = bare::difference(&before, &bare::rows(store).await?);
+        let mut sizes = Vec::new();
+        for (table, count) in &written {
+            let mean = usize::try_from(bare::mean(store, table).await?)?;
+            sizes.extend(std::iter::repeat_n(mean, usize::try_from(*count)?));
+            *rows.entry(table.clone()).or_default() += count;
+        }
+        barely = barely.and(bare::insert(store, inserted, &sizes, BATCHES, &backends).await?);
+        (inserted, bytes) = (inserted + sizes.len(), bytes + sizes.iter().sum::<usize>());
     }
-    let seconds = start.elapsed().as_secs_f64();
-    let after = bare::rows(store).await?;
-    let written = bare::difference(&before, &after);
-    let rows: u64 = written.values().map(|(rows, _)| rows).sum();
-    let bytes: u64 = written.values().map(|(rows, mean)| rows * mean).sum();
-    let barely = bare::insert(store, rows, bytes / rows.max(1), count.div_ceil(BATCH)).await?;
     #[expect(clippy::cast_precision_loss, reason = "a bench's counts are small")]
-    let (rate, events, bare) =
-        (rows as f64 / seconds, count as f64 / seconds, rows as f64 / barely);
-    println!(
-        "whole: {size:>8} incidents: {events:.0} events/s, {rate:.0} rows/s of {} B; bare insert \
-         {bare:.0} rows/s; ratio {:.2}",
-        bytes / rows.max(1),
-        rate / bare
+    let (events, rows_each, bytes_each) = (
+        messages.len() as f64,
+        inserted as f64 / messages.len() as f64,
+        bytes as f64 / inserted.max(1) as f64,
     );
-    let tables: Vec<_> =
-        written.iter().map(|(table, (rows, mean))| format!("{table} {rows}×{mean} B")).collect();
+    println!(
+        "whole: {size:>8} incidents: {:.0} events/s; {rows_each:.1} rows of {bytes_each:.0} B each, \
+         inserted barely for {:.0} events/s; ratio {:.2}",
+        events / whole.wall,
+        events / barely.wall,
+        barely.wall / whole.wall
+    );
+    println!(
+        "       in processor time: {:.0} µs an event, barely {:.0} µs; ratio {:.2}",
+        whole.cpu / events * 1e6,
+        barely.cpu / events * 1e6,
+        barely.cpu / whole.cpu
+    );
+    let tables: Vec<_> = rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
     println!("       rows: {}", tables.join(", "));
     Ok(())
 }
 
+/// Decodes and applies messages, a batch at a time.
+async fn reconciled(
+    store: &Store,
+    messages: &[Message],
+    backends: &[i32],
+) -> anyhow::Result<Took> {
+    let watch = Stopwatch::start(backends);
+    for batch in messages.chunks(BATCH) {
+        let items: Vec<Item> = batch.iter().map(Message::item).collect::<Result<_, _>>()?;
+        let items: Vec<&Item> = items.iter().collect();
+        let applied = transact::apply(store, &items).await?;
+        anyhow::ensure!(applied == items.len(), "{applied} of {} were applied", items.len());
+    }
+    Ok(watch.stop())
+}
+
 /// Events over the incidents from `from` on, to which nothing happened yet, chosen evenly, each as it follows from those before it.
-fn play(from: u64, size: u64, count: usize) -> Vec<Item> {
+fn play(from: u64, size: u64, count: usize) -> Vec<Message> {
     let mut traffic = Traffic::new();
     // Far from the events of other sizes.
     traffic.skip(size * 1_000_000);
     let mut states: HashMap<u64, (State, usize)> = HashMap::new();
-    let mut items = Vec::with_capacity(count);
+    let mut messages = Vec::with_capacity(count);
     for turn in 0..count as u64 {
         // A step that shares no factor with the size visits every incident in turn.
         let number = from + turn.wrapping_mul(7919) % (size - from);
@@ -108,11 +147,28 @@ fn play(from: u64, size: u64, count: usize) -> Vec<Item> {
         state = reconcile(Some(state), input(&happening), &traffic.configs).state.unwrap();
         state.notes.retain(|track| track.foreign.is_none());
         states.insert(number, (state, round + 1));
-        items.push(item(happening));
+        messages.push(Message::from(happening));
     }
-    items
+    messages
 }
 
-fn item(Happening { event, sequence, at }: Happening) -> Item {
-    Item { event, sequence, at, traceparent: None, reply_to: None }
+/// An event as it comes from the stream.
+struct Message {
+    body: Vec<u8>,
+    sequence: u64,
+    at: jiff::Timestamp,
+}
+
+impl From<Happening> for Message {
+    fn from(Happening { event, sequence, at }: Happening) -> Self {
+        Self { body: serde_json::to_vec(&event).unwrap(), sequence, at }
+    }
+}
+
+impl Message {
+    fn item(&self) -> serde_json::Result<Item> {
+        let event = Event::from_json(&self.body)?;
+        let (sequence, at) = (self.sequence, self.at);
+        Ok(Item { event, sequence, at, traceparent: None, reply_to: None })
+    }
 }

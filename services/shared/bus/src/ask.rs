@@ -26,6 +26,12 @@ const BEGINNINGS: usize = 3;
 pub enum Question {
     /// How much waits, how fast it goes, and what stands in its way; answered by a [`Status`].
     Status,
+    /// When what waits for these links will be done; answered by a list of [`Due`], one for each
+    /// link that something waits for.
+    Due {
+        /// The links.
+        links: Vec<LinkId>,
+    },
     /// Who is on call now.
     OnCall {
         /// In this schedule only.
@@ -196,6 +202,9 @@ pub struct Status {
     /// The work that waits longest for another try, the next to be tried first; a few at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retrying: Vec<Retrying>,
+    /// What is begun next, in order; a few at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<Due>,
     /// How the subscriptions stand that send webhooks to us; none while nobody has looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribed: Option<Subscribed>,
@@ -246,6 +255,21 @@ pub struct Healed {
     /// The last sweep of all open records that came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept_at: Option<Timestamp>,
+}
+
+/// A piece of work that waits or is in hand, and when it will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// The link.
+    pub link: LinkId,
+    /// What it is: a version of a desired state, or an act, by its id.
+    pub work: String,
+    /// Its lane.
+    pub lane: String,
+    /// In how many seconds it will be done, if nothing more urgent comes and nothing fails; absent
+    /// where nothing goes out at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_s: Option<u64>,
 }
 
 /// A piece of work that has failed and will be tried again.

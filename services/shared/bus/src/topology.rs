@@ -176,6 +176,9 @@ pub fn seat(connector: &Connector, integration: IntegrationId) -> pull::Config {
     }
 }
 
+/// How many states are held at a time: a resolve behind more of them would not be seen until some
+/// are done.
+const STATES_HELD: i64 = 200_000;
 /// How long the egress may keep a message without a sign of life; what a killed copy had in hand
 /// waits so long for another one.
 pub const EGRESS_ACK_WAIT: Duration = Duration::from_secs(6);
@@ -189,7 +192,7 @@ fn egress(kind: &str, integration: IntegrationId, filter_subject: String) -> pul
         filter_subject,
         ack_policy: AckPolicy::Explicit,
         ack_wait: EGRESS_ACK_WAIT,
-        max_ack_pending: 10_000,
+        max_ack_pending: STATES_HELD,
         ..pull::Config::default()
     }
 }

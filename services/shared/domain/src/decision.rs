@@ -135,9 +135,13 @@ pub struct Decision {
 impl Decision {
     /// Its hash, in hex: over every field, the hash of the one before it included.
     pub fn hash(&self) -> String {
+        // With room for most, since every event makes some.
+        let mut json = Vec::with_capacity(1024);
         // A value's JSON cannot fail; were it to, the chain would show a break, not hide one.
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        hex::encode(Sha256::digest(json))
+        if serde_json::to_writer(&mut json, self).is_err() {
+            json.clear();
+        }
+        hex::encode(Sha256::digest(&json))
     }
 }
 

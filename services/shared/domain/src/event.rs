@@ -112,6 +112,23 @@ pub struct Observation {
     /// A line for the timeline, for what maps to no field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
+    /// That people were brought in, where it tells so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summons: Option<Summoned>,
+}
+
+/// That people were brought in, as an external side tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "summoned", rename_all = "snake_case")]
+pub enum Summoned {
+    /// The record was handed on to a level of its escalation policy.
+    Escalated,
+    /// Somebody was asked to help.
+    Asked {
+        /// What they were told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
 }
 
 /// A snapshot read by a call of ours.
@@ -168,6 +185,15 @@ pub enum Outcome {
         note: NoteId,
         /// Its id over there.
         foreign: String,
+    },
+    /// People were brought in.
+    Summoned {
+        /// The request's id on the platform.
+        request: EditId,
+        /// When the call that did it was answered, on our clock.
+        received: Timestamp,
+        /// What the record held after it, where the answer showed it.
+        after: Option<Box<Reading>>,
     },
     /// The external side refused for good; a dead letter holds the details.
     Refused {
@@ -255,6 +281,29 @@ pub enum Change {
         /// Its text.
         text: String,
     },
+    /// Hands the incident on to a level of its escalation policy, on the external sides that carry
+    /// escalations.
+    Escalate {
+        /// The level; the first is 1.
+        level: u32,
+        /// In this integration only.
+        #[serde(default)]
+        integration: Option<IntegrationId>,
+    },
+    /// Asks more people to help, on an external side that carries escalations.
+    Page {
+        /// What they are told.
+        message: String,
+        /// Who is asked, by the names the platform knows them by.
+        #[serde(default)]
+        users: Vec<String>,
+        /// The escalation policies whose people on call are asked, by name.
+        #[serde(default)]
+        policies: Vec<String>,
+        /// In this integration.
+        #[serde(default)]
+        integration: Option<IntegrationId>,
+    },
     /// Decides a conflict.
     Resolve {
         /// The conflict.
@@ -321,7 +370,32 @@ pub enum Refusal {
     Taken,
 }
 
+/// The first thing to be known of an event's JSON.
+#[derive(Deserialize)]
+struct Tagged {
+    kind: Kind,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Observation,
+    Receipt,
+    Edit,
+}
+
 impl Event {
+    /// Reads an event from JSON. Taking its kind first saves keeping everything that precedes it
+    /// aside, which is how serde finds it; serde has the last word on what is wrong.
+    pub fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+        let read = || match serde_json::from_slice::<Tagged>(json)?.kind {
+            Kind::Observation => serde_json::from_slice(json).map(Self::Observation),
+            Kind::Receipt => serde_json::from_slice(json).map(Self::Receipt),
+            Kind::Edit => serde_json::from_slice(json).map(Self::Edit),
+        };
+        read().or_else(|_: serde_json::Error| serde_json::from_slice(json))
+    }
+
     /// Where its identity is kept unique: an integration, or the platform.
     pub fn source(&self) -> String {
         match self {
@@ -347,6 +421,39 @@ impl Event {
         match self {
             Self::Observation(observation) => observation.event.clone(),
             Self::Receipt(_) | Self::Edit(_) | Self::Finding(_) => self.delivery(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An observation, a receipt and an edit; and what is none of them.
+    const READ: [&str; 7] = [
+        r#"{"delivery": "d", "event": "e", "event_type": "t", "occurred_at": "2026-09-21T14:13:20Z",
+            "arrived": "2026-09-21T14:13:21Z", "kind": "observation",
+            "integration": "int_00000000000000000000000000000001", "more": [{"a": 1}]}"#,
+        r#"{"kind": "receipt", "id": "r", "integration": "int_00000000000000000000000000000001",
+            "link": "lnk_00000000000000000000000000000001", "outcome": "refused", "version": 3,
+            "before": null, "reason": "no"}"#,
+        r#"{"id": "edt_00000000000000000000000000000001", "org": "acme",
+            "incident": "inc_00000000000000000000000000000001", "at": "2026-09-21T14:13:20Z",
+            "author": {"side": "platform"}, "change": "update", "fields": {"title": "x"},
+            "kind": "edit"}"#,
+        r#"{"kind": "edit", "id": 7}"#,
+        r#"{"kind": "rumour"}"#,
+        r#"{"kind": "edit"} more"#,
+        "[]",
+    ];
+
+    #[test]
+    fn an_event_is_read_as_serde_reads_it_and_refused_in_its_words() {
+        for (place, json) in READ.iter().enumerate() {
+            let words = |error: serde_json::Error| error.to_string();
+            let (ours, serdes) = (Event::from_json(json.as_bytes()), serde_json::from_str(json));
+            assert_eq!(ours.is_ok(), place < 3, "{json}");
+            assert_eq!(ours.map_err(words), serdes.map_err(words), "{json}");
         }
     }
 }

@@ -4,12 +4,14 @@
 //! `sequence` extension: a number per incident, so that a subscriber can restore order and see
 //! gaps. `incidents.v1.<org>.<incident>.<event>` is at least once: `id` recognises repeats.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     field::{Field, Value},
-    id::{IncidentId, Org},
+    id::{IncidentId, LinkId, NoteId, Org, RecordId},
     incident::{Actor, Incident},
 };
 
@@ -25,6 +27,8 @@ pub enum Happening {
     Noted,
     /// It was joined to an external record.
     Linked,
+    /// People were brought in: it was handed on, or help was asked for.
+    Escalated,
 }
 
 impl Happening {
@@ -35,6 +39,7 @@ impl Happening {
             Self::Updated => "updated",
             Self::Noted => "noted",
             Self::Linked => "linked",
+            Self::Escalated => "escalated",
         }
     }
 }
@@ -52,6 +57,75 @@ pub struct FieldChange {
     pub by: Actor,
 }
 
+/// What a public event tells besides the incident as it is by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum News {
+    /// Fields changed.
+    Changes {
+        /// Each of them.
+        changes: Vec<FieldChange>,
+    },
+    /// A note was added.
+    Note {
+        /// Its id.
+        note: NoteId,
+        /// Its text.
+        text: String,
+        /// Who wrote it.
+        by: Actor,
+    },
+    /// It was joined to a record.
+    Link {
+        /// The link.
+        link: LinkId,
+        /// The integration's handle.
+        integration: String,
+        /// The record.
+        record: RecordId,
+    },
+}
+
+/// An incident as the outside sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    id: IncidentId,
+    org: Org,
+    title: Value,
+    description: Value,
+    severity: Value,
+    status: Value,
+    assigned_to: Value,
+    escalation_policy: Value,
+    incident_type: Option<String>,
+    labels: BTreeMap<String, String>,
+    revision: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<&Incident> for Shown {
+    fn from(incident: &Incident) -> Self {
+        let value = |field| incident.value(field).map(str::to_owned);
+        let labels = incident.labels().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            id: incident.id,
+            org: incident.org.clone(),
+            title: value(Field::Title),
+            description: value(Field::Description),
+            severity: value(Field::Severity),
+            status: value(Field::Status),
+            assigned_to: value(Field::AssignedTo),
+            escalation_policy: value(Field::EscalationPolicy),
+            incident_type: incident.incident_type.clone(),
+            labels: labels.collect(),
+            revision: incident.revision,
+            created_at: incident.created_at,
+            updated_at: incident.updated_at,
+        }
+    }
+}
+
 /// One public event before it is wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicEvent {
@@ -65,8 +139,33 @@ pub struct PublicEvent {
     pub sequence: u64,
     /// When the cause was accepted, on our clock.
     pub at: Timestamp,
-    /// The content.
-    pub data: serde_json::Value,
+    /// What it tells.
+    pub news: News,
+    /// The incident by then.
+    pub shown: Shown,
+}
+
+/// The `CloudEvents` envelope in structured JSON.
+#[derive(Debug, Serialize)]
+pub struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: String,
+    source: String,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: IncidentId,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    sequence: String,
+    sequencetype: &'static str,
+    data: Data<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    news: &'a News,
+    incident: &'a Shown,
 }
 
 impl PublicEvent {
@@ -75,37 +174,19 @@ impl PublicEvent {
         format!("{}-{}", self.incident, self.sequence)
     }
 
-    /// The `CloudEvents` envelope in structured JSON.
-    pub fn cloud_event(&self) -> serde_json::Value {
-        serde_json::json!({
-            "specversion": "1.0",
-            "id": self.id(),
-            "source": format!("/tandem/orgs/{}", self.org),
-            "type": format!("tandem.incident.{}.v1", self.happening.name()),
-            "subject": self.incident,
-            "time": self.at,
-            "datacontenttype": "application/json",
-            "sequence": format!("{:020}", self.sequence),
-            "sequencetype": "Integer",
-            "data": self.data,
-        })
+    /// What is sent of it.
+    pub fn cloud_event(&self) -> CloudEvent<'_> {
+        CloudEvent {
+            specversion: "1.0",
+            id: self.id(),
+            source: format!("/tandem/orgs/{}", self.org),
+            kind: format!("tandem.incident.{}.v1", self.happening.name()),
+            subject: self.incident,
+            time: self.at,
+            datacontenttype: "application/json",
+            sequence: format!("{:020}", self.sequence),
+            sequencetype: "Integer",
+            data: Data { news: &self.news, incident: &self.shown },
+        }
     }
-}
-
-/// An incident as the outside sees it.
-pub fn incident_json(incident: &Incident) -> serde_json::Value {
-    let fields =
-        Field::ALL.into_iter().map(|field| (field.to_string(), incident.value(field).into()));
-    let mut json: serde_json::Map<String, serde_json::Value> = fields.collect();
-    json.insert("id".to_owned(), incident.id.to_string().into());
-    json.insert("org".to_owned(), incident.org.as_str().into());
-    json.insert("incident_type".to_owned(), incident.incident_type.clone().into());
-    json.insert(
-        "labels".to_owned(),
-        serde_json::json!(incident.labels().collect::<std::collections::BTreeMap<_, _>>()),
-    );
-    json.insert("revision".to_owned(), incident.revision.into());
-    json.insert("created_at".to_owned(), incident.created_at.to_string().into());
-    json.insert("updated_at".to_owned(), incident.updated_at.to_string().into());
-    json.into()
 }

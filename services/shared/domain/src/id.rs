@@ -158,20 +158,38 @@ kinds! {
 #[derive(Debug, Clone)]
 pub struct Mint {
     at: Timestamp,
-    seed: [u8; 32],
+    seed: Seed,
     count: u64,
+}
+
+/// What a mint's ids depend on. Most events need no id, so a seed is digested for the first one.
+#[derive(Debug, Clone)]
+enum Seed {
+    Given(Vec<u8>),
+    Digested([u8; 32]),
+}
+
+impl Seed {
+    fn digest(&mut self) -> [u8; 32] {
+        let digest = match self {
+            Self::Given(seed) => Sha256::digest(seed).into(),
+            Self::Digested(digest) => return *digest,
+        };
+        *self = Self::Digested(digest);
+        digest
+    }
 }
 
 impl Mint {
     /// Starts a mint whose ids carry the time `at` and depend on `seed` alone.
-    pub fn new(at: Timestamp, seed: &[u8]) -> Self {
-        Self { at, seed: Sha256::digest(seed).into(), count: 0 }
+    pub fn new(at: Timestamp, seed: impl Into<Vec<u8>>) -> Self {
+        Self { at, seed: Seed::Given(seed.into()), count: 0 }
     }
 
     /// The next id.
     pub fn id<K: Kind>(&mut self) -> Id<K> {
         let mut hash = Sha256::new();
-        hash.update(self.seed);
+        hash.update(self.seed.digest());
         hash.update(self.count.to_be_bytes());
         self.count += 1;
         let digest: [u8; 32] = hash.finalize().into();

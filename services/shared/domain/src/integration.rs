@@ -136,6 +136,9 @@ pub struct Integration {
     pub from_email: Option<String>,
     /// The most calls in any minute.
     pub rate_limit: u32,
+    /// How many of them are left to others who use the same key.
+    #[serde(default)]
+    pub headroom: u32,
     /// What the waiting time is multiplied with after each failure.
     pub backoff_multiplier: f64,
     /// The rules of each field that takes part.

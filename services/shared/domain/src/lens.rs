@@ -150,7 +150,12 @@ impl Lens {
 
     /// Whether the two sides say the same.
     pub fn agree(&self, platform: Option<&str>, theirs: &Foreign) -> bool {
-        self.put(platform, theirs, &Memory::new()).is_ok_and(|taken| taken.as_deref() == platform)
+        self.bring(platform, theirs, &Memory::new()).is_ok_and(|taken| taken == platform)
+    }
+
+    /// Whether an external value has a partner on the platform.
+    pub fn knows(&self, platform: Option<&str>, external: &Foreign, memory: &Memory) -> bool {
+        self.bring(platform, external, memory).is_ok()
     }
 
     /// What is to be remembered of a platform value: for each external value that stands for
@@ -180,13 +185,25 @@ impl Lens {
         external: &Foreign,
         memory: &Memory,
     ) -> Result<Value, NoPartner> {
+        let taken = self.bring(platform, external, memory);
+        let partner = taken.map_err(|value| NoPartner { value: value.to_owned() })?;
+        Ok(partner.map(str::to_owned))
+    }
+
+    /// The same as it lies there, since most often it is only compared; or what has no partner.
+    fn bring<'a>(
+        &'a self,
+        platform: Option<&'a str>,
+        external: &'a Foreign,
+        memory: &Memory,
+    ) -> Result<Option<&'a str>, &'a str> {
         match self {
-            Self::Same => Ok(external.value.clone()),
-            Self::Once => Ok(platform.map(str::to_owned)),
+            Self::Same => Ok(external.value.as_deref()),
+            Self::Once => Ok(platform),
             Self::Reference { rows } => {
                 let mapped = rows.iter().find(|row| Some(&row.external) == external.value.as_ref());
-                let mapped = mapped.map(|row| row.platform.clone());
-                Ok(mapped.or_else(|| external.label.clone()).or_else(|| external.value.clone()))
+                let mapped = mapped.map(|row| &*row.platform);
+                Ok(mapped.or(external.label.as_deref()).or(external.value.as_deref()))
             }
             Self::Table { rows } => {
                 taken(rows, platform, external.value.as_deref(), memory).map(Some)
@@ -254,20 +271,20 @@ fn shown<'a>(rows: &'a [Row], platform: Option<&str>) -> Result<&'a str, NoPartn
     row.map(|row| row.external.as_str()).ok_or_else(|| NoPartner { value: value.to_owned() })
 }
 
-fn taken(
-    rows: &[Row],
+fn taken<'a>(
+    rows: &'a [Row],
     platform: Option<&str>,
-    external: Option<&str>,
+    external: Option<&'a str>,
     memory: &Memory,
-) -> Result<String, NoPartner> {
+) -> Result<&'a str, &'a str> {
     let value = external.unwrap_or_default();
     let of_value = || rows.iter().filter(|row| row.external == value);
     of_value()
         .find(|row| Some(row.platform.as_str()) == platform)
         .or_else(|| of_value().find(|row| memory.get(value) == Some(&row.platform)))
         .or_else(|| of_value().find(|row| row.fresh))
-        .map(|row| row.platform.clone())
-        .ok_or_else(|| NoPartner { value: value.to_owned() })
+        .map(|row| &*row.platform)
+        .ok_or(value)
 }
 
 fn check(rows: &[Row], field: Field) -> Result<(), Unlawful> {

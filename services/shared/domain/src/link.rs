@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Offset,
+    event::Summoned,
     field::{Field, Value},
-    id::{IncidentId, IntegrationId, LinkId, RecordId},
+    id::{EditId, IncidentId, IntegrationId, LinkId, RecordId},
     incident::{Actor, Owned},
     lens::Foreign,
     outbound::Want,
@@ -305,6 +306,23 @@ pub struct Published {
     pub want: BTreeMap<Field, Want>,
 }
 
+/// That people are to be brought in over there: the external side's own telling of it is no news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summons {
+    /// The edit that asked for it.
+    pub request: EditId,
+    /// What it will be told as.
+    #[serde(flatten)]
+    pub told_as: Summoned,
+    /// Who asked for it.
+    pub by: Actor,
+    /// When, on our clock.
+    pub opened: Timestamp,
+    /// When the call that did it was answered, on our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<Timestamp>,
+}
+
 /// An incident joined to a record, in one integration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -334,6 +352,9 @@ pub struct Link {
     pub fields: BTreeMap<Field, LinkField>,
     /// Whether it was taken apart by hand: its record is then left alone.
     pub detached: bool,
+    /// The people who were asked for, the last few times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summons: Vec<Summons>,
     /// The version of the configuration it was last compared under.
     pub levelled: u64,
     /// Whether a read was asked for by hand; only while the event that asks is applied.
@@ -357,6 +378,7 @@ impl Link {
             published: None,
             fields: BTreeMap::new(),
             detached: false,
+            summons: Vec::new(),
             levelled: 0,
             reread: false,
         }

@@ -596,6 +596,20 @@ fn a_note_that_was_cut_says_where_the_whole_of_it_is() {
 }
 
 #[test]
+fn what_a_record_of_our_making_begins_with_is_taken_where_the_platform_said_nothing() {
+    for direction in [Direction::Inbound, BOTH] {
+        let mut config = pd(Strategy::LastWriteWins);
+        config.fields.get_mut(&Field::AssignedTo).unwrap().direction = direction;
+        let mut sides = Sides::new([config]);
+        sides.far().fields.insert(Field::AssignedTo, "P1".to_owned());
+        sides.create("SEV-2");
+        sides.deliver();
+        assert_eq!(sides.value(Field::AssignedTo), Some("P1"), "{direction:?}");
+        assert_eq!(sides.far().writes.iter().filter(|it| it.contains("P1")).count(), 0);
+    }
+}
+
+#[test]
 fn decisions_form_a_chain_that_shows_any_change() {
     let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
     let mut chain: Vec<Decision> = Vec::new();

@@ -2,10 +2,12 @@
 //!
 //! [`settings`] reads flags and environment once, [`telemetry`] sets up logs, traces and what is
 //! sent to a collector, [`ops`] serves probes and metrics, [`Stop`] ends things in order,
-//! [`clock`] is where time comes from, and [`process`] is the frame a `main` hangs its boot order
+//! [`http`] serves whoever comes within bounds, [`clock`] is where time comes from, and [`process`] is the frame a `main` hangs its boot order
 //! in.
 
 pub mod clock;
+mod files;
+pub mod http;
 mod lines;
 mod meters;
 pub mod ops;

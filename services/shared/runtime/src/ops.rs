@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{Stop, meters};
+use crate::{Stop, http, meters};
 
 type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
@@ -104,12 +104,8 @@ pub async fn serve(addr: SocketAddr, readiness: Readiness, stop: &Stop) -> Resul
         )
         .with_state(metrics)
         .merge(probes(readiness));
-    let asked = stop.clone();
-    stop.spawn("ops", async move {
-        let shutdown = async move { asked.asked().await };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await {
-            tracing::error!(%error, "the ops port failed");
-        }
-    });
+    // Probes and one or two scrapers.
+    let limits = http::Limits { connections: 128, per_source: 64 };
+    stop.spawn("ops", http::serve(listener, router, limits, stop.clone()));
     Ok(())
 }

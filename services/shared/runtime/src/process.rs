@@ -4,7 +4,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use crate::{Stop, settings::Common, telemetry};
+use crate::{Stop, files, settings::Common, telemetry};
 
 /// Runs a service: `boot` opens connections and spawns tasks on [`Stop`], then this waits.
 pub fn run<F, Fut, E>(service: &'static str, common: &Common, boot: F) -> ExitCode
@@ -29,6 +29,7 @@ where
         Err(error) => return usage(&error),
     };
     drop(inside);
+    files::raise();
     if !first {
         tracing::debug!("a TLS provider was installed before");
     }

@@ -27,7 +27,8 @@ impl Store {
 
     /// The same for whoever works on batches by key: connections wait only so long for a lock that
     /// somebody else holds ([`StoreError::is_held`] then says so), and go by the index even while
-    /// Postgres thinks that a table is small, which it does until it has counted a new one.
+    /// Postgres thinks that a table is small, which it does until it has counted a new one. What
+    /// looks expensive for that reason alone is not worth compiling, which takes longer than a batch.
     pub fn connect_for_batches(
         url: &str,
         name: &str,
@@ -35,7 +36,7 @@ impl Store {
         lock_timeout: Duration,
     ) -> Result<Self, StoreError> {
         let timeout = lock_timeout.as_millis().to_string();
-        let settings = [("lock_timeout", &*timeout), ("enable_seqscan", "off")];
+        let settings = [("lock_timeout", &*timeout), ("enable_seqscan", "off"), ("jit", "off")];
         Ok(Self::with(options(url, name)?.options(settings), connections))
     }
 

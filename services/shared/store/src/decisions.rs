@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use tandem_domain::{
     decision::{Cause, Decision, Rule},
     field::Field,
@@ -14,59 +13,11 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, bigint, column},
 };
-
-#[derive(Serialize)]
-struct Written<'a> {
-    id: Uuid,
-    incident: Uuid,
-    link: Option<Uuid>,
-    field: Field,
-    before: Option<&'a str>,
-    after: Option<&'a str>,
-    external: Option<&'a str>,
-    rule: &'static str,
-    cause: &'a Cause,
-    actor: &'a Actor,
-    at: Timestamp,
-    config_version: Option<i64>,
-    position: i64,
-    previous: &'a str,
-    hash: String,
-    before_by: Option<&'a Actor>,
-    before_at: Option<Timestamp>,
-    authored_at: Timestamp,
-}
-
-impl<'a> From<&'a Decision> for Written<'a> {
-    fn from(decision: &'a Decision) -> Self {
-        Self {
-            id: decision.id.uuid(),
-            incident: decision.incident.uuid(),
-            link: decision.link.map(LinkId::uuid),
-            field: decision.field,
-            before: decision.before.as_deref(),
-            after: decision.after.as_deref(),
-            external: decision.external.as_deref(),
-            rule: decision.rule.name(),
-            cause: &decision.cause,
-            actor: &decision.actor,
-            at: decision.at,
-            config_version: decision.config_version.map(bigint),
-            position: bigint(decision.position),
-            previous: &decision.previous,
-            hash: decision.hash(),
-            before_by: decision.before_by.as_ref(),
-            before_at: decision.before_at,
-            authored_at: decision.authored_at,
-        }
-    }
-}
 
 /// Adds decisions, and tells the sealer whose chains grew. Their incidents must be there.
 pub async fn add(conn: &mut PgConnection, decisions: &[&Decision]) -> Result<(), StoreError> {
-    let rows: Vec<_> = decisions.iter().map(|decision| Written::from(*decision)).collect();
     sqlx::query!(
         r#"
         with added as (
@@ -79,13 +30,39 @@ pub async fn add(conn: &mut PgConnection, decisions: &[&Decision]) -> Result<(),
                 new.external, new.rule, new.cause, new.actor, new.at, new.config_version,
                 new.position, new.previous, new.hash, new.before_by, new.before_at,
                 new.authored_at
-            from jsonb_populate_recordset(null::decisions, $1) as new
+            from unnest(
+                $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                $8::text[], $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::bigint[],
+                $13::bigint[], $14::text[], $15::text[], $16::jsonb[], $17::timestamptz[],
+                $18::timestamptz[]
+            ) as new (
+                id, incident, link, field, before, after, external, rule, cause, actor, at,
+                config_version, position, previous, hash, before_by, before_at, authored_at
+            )
             join incidents on incidents.id = new.incident
             returning incident
         )
         insert into unsealed (incident) select distinct incident from added
         "#,
-        batch(&rows)? as Raw
+        column(decisions, |it| it.id.uuid()) as Vec<Uuid>,
+        column(decisions, |it| it.incident.uuid()) as Vec<Uuid>,
+        column(decisions, |it| it.link.map(LinkId::uuid)) as Vec<Option<Uuid>>,
+        column(decisions, |it| it.field.to_string()) as Vec<String>,
+        column(decisions, |it| it.before.as_deref()) as Vec<Option<&str>>,
+        column(decisions, |it| it.after.as_deref()) as Vec<Option<&str>>,
+        column(decisions, |it| it.external.as_deref()) as Vec<Option<&str>>,
+        column(decisions, |it| it.rule.name()) as Vec<&str>,
+        column(decisions, |it| Json(&it.cause)) as Vec<Json<&Cause>>,
+        column(decisions, |it| Json(&it.actor)) as Vec<Json<&Actor>>,
+        column(decisions, |it| it.at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>,
+        column(decisions, |it| it.config_version.map(bigint)) as Vec<Option<i64>>,
+        column(decisions, |it| bigint(it.position)) as Vec<i64>,
+        column(decisions, |it| &*it.previous) as Vec<&str>,
+        column(decisions, |it| it.hash()) as Vec<String>,
+        column(decisions, |it| it.before_by.as_ref().map(Json)) as Vec<Option<Json<&Actor>>>,
+        column(decisions, |it| it.before_at.map(ToSqlx::to_sqlx))
+            as Vec<Option<jiff_sqlx::Timestamp>>,
+        column(decisions, |it| it.authored_at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>
     )
     .execute(conn)
     .await

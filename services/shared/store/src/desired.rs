@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use tandem_domain::{id::LinkId, outbound::Desired};
 use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, Raw, bigint, column, text_of},
 };
 
 /// A desired state with where it goes.
@@ -23,21 +23,12 @@ pub struct Addressed<'a> {
     pub traceparent: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    link: Uuid,
-    subject: &'a str,
-    version: i64,
-    body: &'a Desired,
-    traceparent: Option<&'a str>,
-}
-
 #[derive(Debug)]
 struct Row {
     link: Uuid,
     subject: String,
     version: i64,
-    body: serde_json::Value,
+    body: Raw,
     traceparent: Option<String>,
 }
 
@@ -48,7 +39,7 @@ impl Row {
             link: LinkId::from_uuid(self.link),
             subject: self.subject,
             version: place.count("version", self.version)?,
-            body: self.body,
+            body: self.body.0,
             traceparent: self.traceparent,
         })
     }
@@ -56,19 +47,13 @@ impl Row {
 
 /// Writes desired states; of one link, the newest of the batch only.
 pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
-    let rows = states.iter().map(|state| Written {
-        link: state.desired.link.uuid(),
-        subject: &state.subject,
-        version: bigint(state.desired.version),
-        body: state.desired,
-        traceparent: state.traceparent.as_deref(),
-    });
-    let rows: Vec<_> = rows.collect();
+    let bodies = states.iter().map(|state| text_of(state.desired)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         r#"
         insert into desired (link, subject, version, body, traceparent)
-        select distinct on (link) link, subject, version, body, traceparent
-        from jsonb_populate_recordset(null::desired, $1)
+        select distinct on (link) link, subject, version, body::json, traceparent
+        from unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+            as new (link, subject, version, body, traceparent)
         order by link, version desc
         on conflict (link) do update set
             subject = excluded.subject,
@@ -76,7 +61,11 @@ pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<
             body = excluded.body,
             traceparent = excluded.traceparent
         "#,
-        batch(&rows)? as Raw
+        column(states, |state| state.desired.link.uuid()) as Vec<Uuid>,
+        column(states, |state| &*state.subject) as Vec<&str>,
+        column(states, |state| bigint(state.desired.version)) as Vec<i64>,
+        bodies as Vec<String>,
+        column(states, |state| state.traceparent.as_deref()) as Vec<Option<&str>>
     )
     .execute(conn)
     .await
@@ -94,19 +83,22 @@ pub struct Waiting {
     /// Its version.
     pub version: u64,
     /// The message.
-    pub body: serde_json::Value,
+    pub body: Box<RawValue>,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
 }
 
 /// The newest desired state of a link.
 pub async fn latest(conn: &mut PgConnection, link: LinkId) -> Result<Option<Desired>, StoreError> {
-    let body = sqlx::query_scalar!("select body from desired where link = $1", link.uuid())
-        .fetch_optional(conn)
-        .await
-        .map_err(StoreError::doing("reading a desired state"))?;
+    let body = sqlx::query_scalar!(
+        r#"select body as "body: Raw" from desired where link = $1"#,
+        link.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(StoreError::doing("reading a desired state"))?;
     let place = Place { table: "desired", row: link.uuid() };
-    body.map(|body| place.json("body", body)).transpose()
+    body.map(|body| place.raw("body", &body)).transpose()
 }
 
 /// Takes desired states that wait to be published and keeps other copies off them until the
@@ -115,7 +107,7 @@ pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<Waiting>, S
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select link, subject, version, body, traceparent
+        select link, subject, version, body as "body: Raw", traceparent
         from desired
         where published < version
         limit $1
@@ -141,7 +133,9 @@ pub async fn take_unanswered(
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select desired.link, desired.subject, desired.version, desired.body, desired.traceparent
+        select
+            desired.link, desired.subject, desired.version, desired.body as "body: Raw",
+            desired.traceparent
         from links
         join desired on desired.link = links.id
         join integrations on integrations.id = links.integration

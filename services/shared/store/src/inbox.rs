@@ -2,20 +2,19 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::id::IntegrationId;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch},
+    rows::{Place, column},
 };
 
 /// How the effect of an event that concerns no incident begins; the reason follows.
 const IGNORED: &str = "ignored: ";
 
 /// What an event is known by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Where its identity is unique.
     pub source: String,
@@ -28,8 +27,6 @@ pub struct Key {
 /// Those among the events that were taken in before, in this delivery or another: as they are
 /// known, and as they came then.
 pub async fn known(conn: &mut PgConnection, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
-    let column =
-        |of: fn(&Key) -> &String| -> Vec<String> { keys.iter().map(of).cloned().collect() };
     sqlx::query_as!(
         Key,
         r#"
@@ -42,9 +39,9 @@ pub async fn known(conn: &mut PgConnection, keys: &[Key]) -> Result<Vec<Key>, St
         select inbox.source as "source!", inbox.delivery as "delivery!", inbox.event as "event!"
         from asked join inbox on inbox.source = asked.source and inbox.event = asked.event
         "#,
-        &column(|key| &key.source),
-        &column(|key| &key.delivery),
-        &column(|key| &key.event)
+        column(keys, |key| &*key.source) as Vec<&str>,
+        column(keys, |key| &*key.delivery) as Vec<&str>,
+        column(keys, |key| &*key.event) as Vec<&str>
     )
     .fetch_all(conn)
     .await
@@ -52,7 +49,7 @@ pub async fn known(conn: &mut PgConnection, keys: &[Key]) -> Result<Vec<Key>, St
 }
 
 /// An event that is taken in.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Arrival {
     /// Where its identity is unique.
     pub source: String,
@@ -74,11 +71,18 @@ pub async fn add(conn: &mut PgConnection, arrivals: &[Arrival]) -> Result<(), St
         r#"
         insert into inbox (source, delivery, event, kind, effect, at)
         select source, delivery, event, kind, effect, at
-        from jsonb_populate_recordset(null::inbox, $1)
+        from unnest(
+            $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]
+        ) as new (source, delivery, event, kind, effect, at)
         order by source, delivery
         on conflict do nothing
         "#,
-        batch(arrivals)? as Raw
+        column(arrivals, |arrival| &*arrival.source) as Vec<&str>,
+        column(arrivals, |arrival| &*arrival.delivery) as Vec<&str>,
+        column(arrivals, |arrival| &*arrival.event) as Vec<&str>,
+        column(arrivals, |arrival| arrival.kind) as Vec<&str>,
+        column(arrivals, |arrival| &*arrival.effect) as Vec<&str>,
+        column(arrivals, |arrival| arrival.at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>
     )
     .execute(conn)
     .await

@@ -16,8 +16,12 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, Raw},
 };
+
+mod write;
+
+pub use write::{change, write};
 
 /// Who set a field, when and in which revision; the value is in the field's own column.
 #[derive(Debug, Serialize, Deserialize)]
@@ -232,92 +236,4 @@ pub async fn list(
     .await
     .map_err(StoreError::doing("listing incidents"))?;
     rows.into_iter().map(Row::incident).collect()
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    id: Uuid,
-    org: &'a str,
-    title: &'a str,
-    description: Option<&'a str>,
-    severity: &'a str,
-    status: &'a str,
-    assigned_to: Option<&'a str>,
-    escalation_policy: Option<&'a str>,
-    incident_type: Option<&'a str>,
-    labels: BTreeMap<&'a str, &'a str>,
-    authorship: BTreeMap<Field, Authorship<&'a Actor>>,
-    revision: i64,
-    sequence: i64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    chain_length: i64,
-    chain_hash: &'a str,
-}
-
-impl<'a> From<&'a Incident> for Written<'a> {
-    fn from(incident: &'a Incident) -> Self {
-        let authorship = incident.fields.iter().map(|(field, owned)| {
-            let Owned { rev, at, ref by, edited, place, span, via, .. } = *owned;
-            (*field, Authorship { rev, at, by, edited, place, span, via })
-        });
-        Self {
-            id: incident.id.uuid(),
-            org: incident.org.as_str(),
-            title: incident.value(Field::Title).unwrap_or_default(),
-            description: incident.value(Field::Description),
-            severity: incident.value(Field::Severity).unwrap_or_default(),
-            status: incident.value(Field::Status).unwrap_or_default(),
-            assigned_to: incident.value(Field::AssignedTo),
-            escalation_policy: incident.value(Field::EscalationPolicy),
-            incident_type: incident.incident_type.as_deref(),
-            labels: incident.labels().collect(),
-            authorship: authorship.collect(),
-            revision: bigint(incident.revision),
-            sequence: bigint(incident.sequence),
-            created_at: incident.created_at,
-            updated_at: incident.updated_at,
-            chain_length: bigint(incident.chain.length),
-            chain_hash: &incident.chain.hash,
-        }
-    }
-}
-
-/// Writes incidents, new and changed.
-pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(), StoreError> {
-    let rows: Vec<_> = incidents.iter().map(|incident| Written::from(*incident)).collect();
-    sqlx::query!(
-        r#"
-        insert into incidents (
-            id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
-        )
-        select
-            id, org, title, description, severity, status, assigned_to, escalation_policy,
-            incident_type, labels, authorship, revision, sequence, created_at, updated_at,
-            chain_length, chain_hash
-        from jsonb_populate_recordset(null::incidents, $1)
-        on conflict (id) do update set
-            title = excluded.title,
-            description = excluded.description,
-            severity = excluded.severity,
-            status = excluded.status,
-            assigned_to = excluded.assigned_to,
-            escalation_policy = excluded.escalation_policy,
-            incident_type = excluded.incident_type,
-            labels = excluded.labels,
-            authorship = excluded.authorship,
-            revision = excluded.revision,
-            sequence = excluded.sequence,
-            updated_at = excluded.updated_at,
-            chain_length = excluded.chain_length,
-            chain_hash = excluded.chain_hash
-        "#,
-        batch(&rows)? as Raw
-    )
-    .execute(conn)
-    .await
-    .map_err(StoreError::doing("writing incidents"))?;
-    Ok(())
 }

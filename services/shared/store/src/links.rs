@@ -1,22 +1,22 @@
 //! Links: found by record, key or incident; written by the reconciler.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Serialize;
 use sqlx::PgConnection;
 use tandem_domain::{
-    field::Field,
     id::{IncidentId, IntegrationId, LinkId, Org, RecordId},
-    link::{Link, LinkField, Published},
+    link::Link,
 };
 use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, Raw, bigint, column},
 };
+
+mod write;
+
+pub use write::{change, write};
 
 #[derive(Debug)]
 struct Row {
@@ -33,6 +33,7 @@ struct Row {
     published: Option<Raw>,
     fields: Raw,
     detached: bool,
+    summons: Raw,
     levelled: i64,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
@@ -68,6 +69,7 @@ impl Row {
             published: self.published.map(|json| place.raw("published", &json)).transpose()?,
             fields: place.raw("fields", &self.fields)?,
             detached: self.detached,
+            summons: place.raw("summons", &self.summons)?,
             levelled: place.count("levelled", self.levelled)?,
             reread: false,
         };
@@ -161,9 +163,6 @@ pub async fn find(
     records: &[(IntegrationId, &str)],
     links: &[LinkId],
 ) -> Result<Vec<Joint>, StoreError> {
-    let integrations: Vec<Uuid> =
-        records.iter().map(|(integration, _)| integration.uuid()).collect();
-    let names: Vec<String> = records.iter().map(|(_, record)| (*record).to_owned()).collect();
     let links: Vec<Uuid> = links.iter().map(|link| link.uuid()).collect();
     let rows = sqlx::query!(
         r#"
@@ -189,8 +188,8 @@ pub async fn find(
         from found
         order by 5
         "#,
-        &integrations,
-        &names,
+        column(records, |(integration, _)| integration.uuid()) as Vec<Uuid>,
+        column(records, |(_, record)| *record) as Vec<&str>,
         &links
     )
     .fetch_all(conn)
@@ -217,8 +216,8 @@ pub async fn of_incidents(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where incident = any($1)
         order by id
@@ -238,8 +237,8 @@ pub async fn get(conn: &mut PgConnection, id: LinkId) -> Result<Option<Stored>, 
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where id = $1
         "#,
@@ -265,8 +264,8 @@ pub async fn list(
         r#"
         select
             id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published as "published: Raw", fields as "fields: Raw", detached, levelled, created_at,
-            updated_at
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
         from links
         where
             integration = $1
@@ -283,82 +282,6 @@ pub async fn list(
     .await
     .map_err(StoreError::doing("listing links"))?;
     rows.into_iter().map(Row::link).collect()
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    id: Uuid,
-    incident: Uuid,
-    integration: Uuid,
-    record: Option<&'a str>,
-    number: Option<u64>,
-    url: Option<&'a str>,
-    problem: Option<&'a str>,
-    version: i64,
-    confirmed: i64,
-    asked: i64,
-    published: Option<&'a Published>,
-    fields: &'a BTreeMap<Field, LinkField>,
-    detached: bool,
-    levelled: i64,
-}
-
-impl<'a> From<&'a Link> for Written<'a> {
-    fn from(link: &'a Link) -> Self {
-        Self {
-            id: link.id.uuid(),
-            incident: link.incident.uuid(),
-            integration: link.integration.uuid(),
-            record: link.record.as_ref().map(RecordId::as_str),
-            number: link.number,
-            url: link.url.as_deref(),
-            problem: link.problem.as_deref(),
-            version: bigint(link.version),
-            confirmed: bigint(link.confirmed),
-            asked: bigint(link.asked),
-            published: link.published.as_ref(),
-            fields: &link.fields,
-            detached: link.detached,
-            levelled: bigint(link.levelled),
-        }
-    }
-}
-
-/// Writes links, new and changed.
-pub async fn write(conn: &mut PgConnection, links: &[&Link]) -> Result<(), StoreError> {
-    let rows: Vec<_> = links.iter().map(|link| Written::from(*link)).collect();
-    // Links that were taken apart come first: they let their records go to others.
-    sqlx::query!(
-        r#"
-        insert into links (
-            id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
-        )
-        select
-            id, incident, integration, record, number, url, problem, version, confirmed, asked,
-            published, fields, detached, levelled
-        from jsonb_populate_recordset(null::links, $1)
-        order by detached desc
-        on conflict (id) do update set
-            record = excluded.record,
-            number = excluded.number,
-            url = excluded.url,
-            problem = excluded.problem,
-            version = excluded.version,
-            confirmed = excluded.confirmed,
-            asked = excluded.asked,
-            published = excluded.published,
-            fields = excluded.fields,
-            detached = excluded.detached,
-            levelled = excluded.levelled,
-            updated_at = now()
-        "#,
-        batch(&rows)? as Raw
-    )
-    .execute(conn)
-    .await
-    .map_err(StoreError::doing("writing links"))?;
-    Ok(())
 }
 
 /// A link's place in the order in which links are compared again.

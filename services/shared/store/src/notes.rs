@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use tandem_domain::{
     id::{Connector, IncidentId, IntegrationId, LinkId, NoteId},
+    incident::Actor,
     outbound::{Act, ActKind},
     reconcile::{NewNote, NoteTrack},
 };
@@ -15,27 +15,30 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch},
+    rows::{Place, column},
 };
 
 /// Where those notes of the given links are whose way is not done yet, and those that are mentioned
-/// by their id here or over there.
+/// on a link, by their id here or over there.
 pub async fn tracks(
     conn: &mut PgConnection,
     links: &[LinkId],
-    mentioned: &[NoteId],
-    foreign: &[String],
+    mentioned: &[(LinkId, NoteId)],
+    foreign: &[(LinkId, &str)],
 ) -> Result<Vec<(IncidentId, NoteTrack)>, StoreError> {
     let links: Vec<Uuid> = links.iter().map(|id| id.uuid()).collect();
-    let mentioned: Vec<Uuid> = mentioned.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
         r#"
         with found as (
             select note, link from note_links where link = any($1) and foreign_id is null
             union
-            select note, link from note_links where link = any($1) and foreign_id = any($3)
+            select note, link
+            from unnest($2::uuid[], $3::text[]) as mentioned (link, foreign_id)
+            join note_links using (link, foreign_id)
             union
-            select note, link from note_links where note = any($2) and link = any($1)
+            select note, link
+            from unnest($4::uuid[], $5::uuid[]) as mentioned (link, note)
+            join note_links using (link, note)
         )
         select
             notes.id, notes.incident, notes.text, notes.author,
@@ -46,8 +49,10 @@ pub async fn tracks(
         order by notes.id
         "#,
         &links,
-        &mentioned,
-        foreign
+        column(foreign, |(link, _)| link.uuid()) as Vec<Uuid>,
+        column(foreign, |(_, note)| *note) as Vec<&str>,
+        column(mentioned, |(link, _)| link.uuid()) as Vec<Uuid>,
+        column(mentioned, |(_, note)| note.uuid()) as Vec<Uuid>
     )
     .fetch_all(conn)
     .await
@@ -70,48 +75,26 @@ pub async fn tracks(
         .collect()
 }
 
-#[derive(Serialize)]
-struct NoteRow<'a> {
-    id: Uuid,
-    incident: Uuid,
-    text: &'a str,
-    author: &'a tandem_domain::incident::Actor,
-    at: Timestamp,
-}
-
 /// Adds notes.
 pub async fn add(
     conn: &mut PgConnection,
     notes: &[(IncidentId, &NewNote)],
 ) -> Result<(), StoreError> {
-    let rows = notes.iter().map(|(incident, note)| NoteRow {
-        id: note.id.uuid(),
-        incident: incident.uuid(),
-        text: &note.text,
-        author: &note.author,
-        at: note.at,
-    });
-    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into notes (id, incident, text, author, at)
-        select id, incident, text, author, at
-        from jsonb_populate_recordset(null::notes, $1)
+        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[])
         "#,
-        batch(&rows)? as Raw
+        column(notes, |(_, note)| note.id.uuid()) as Vec<Uuid>,
+        column(notes, |(incident, _)| incident.uuid()) as Vec<Uuid>,
+        column(notes, |(_, note)| &*note.text) as Vec<&str>,
+        column(notes, |(_, note)| Json(&note.author)) as Vec<Json<&Actor>>,
+        column(notes, |(_, note)| note.at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>
     )
     .execute(conn)
     .await
     .map_err(StoreError::doing("adding notes"))?;
     Ok(())
-}
-
-#[derive(Serialize)]
-struct TrackRow<'a> {
-    note: Uuid,
-    link: Uuid,
-    foreign_id: Option<&'a str>,
-    issued: bool,
 }
 
 /// Writes where notes are, new and changed. An act that is issued for the first time counts as sent
@@ -120,13 +103,6 @@ pub async fn write_tracks(
     conn: &mut PgConnection,
     tracks: &[&NoteTrack],
 ) -> Result<(), StoreError> {
-    let rows = tracks.iter().map(|track| TrackRow {
-        note: track.note.uuid(),
-        link: track.link.uuid(),
-        foreign_id: track.foreign.as_deref(),
-        issued: track.issued,
-    });
-    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into note_links (note, link, foreign_id, issued, issued_at, issues)
@@ -134,7 +110,8 @@ pub async fn write_tracks(
             note, link, foreign_id, issued,
             case when issued and foreign_id is null then now() end,
             case when issued and foreign_id is null then 1 else 0 end
-        from jsonb_populate_recordset(null::note_links, $1)
+        from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[])
+            as new (note, link, foreign_id, issued)
         on conflict (note, link) do update set
             foreign_id = excluded.foreign_id,
             issued = excluded.issued,
@@ -147,7 +124,10 @@ pub async fn write_tracks(
                 else note_links.issues
             end
         "#,
-        batch(&rows)? as Raw
+        column(tracks, |track| track.note.uuid()) as Vec<Uuid>,
+        column(tracks, |track| track.link.uuid()) as Vec<Uuid>,
+        column(tracks, |track| track.foreign.as_deref()) as Vec<Option<&str>>,
+        column(tracks, |track| track.issued) as Vec<bool>
     )
     .execute(conn)
     .await

@@ -1,36 +1,42 @@
 //! Messages decided together with the truth: stored with it, published after it.
 
-use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 use crate::{
     StoreError,
-    rows::{Raw, batch},
+    rows::{Raw, column, text_of},
 };
 
 /// A message to be published.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// Where it goes.
     pub subject: String,
     /// The id under which a repeat is recognised.
     pub message_id: String,
     /// The message.
-    pub body: serde_json::Value,
+    pub body: Box<RawValue>,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
 }
 
 /// Adds messages, in order.
 pub async fn add(conn: &mut PgConnection, messages: &[Message]) -> Result<(), StoreError> {
+    let bodies = messages.iter().map(|message| text_of(&message.body));
+    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         r#"
         insert into outbox (subject, message_id, body, traceparent)
-        select subject, message_id, body, traceparent
-        from jsonb_populate_recordset(null::outbox, $1) with ordinality
-        order by ordinality
+        select subject, message_id, body::json, traceparent
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+            with ordinality as new (subject, message_id, body, traceparent, place)
+        order by place
         "#,
-        batch(messages)? as Raw
+        column(messages, |message| &*message.subject) as Vec<&str>,
+        column(messages, |message| &*message.message_id) as Vec<&str>,
+        bodies as Vec<String>,
+        column(messages, |message| message.traceparent.as_deref()) as Vec<Option<&str>>
     )
     .execute(conn)
     .await
@@ -42,7 +48,7 @@ pub async fn add(conn: &mut PgConnection, messages: &[Message]) -> Result<(), St
 pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<(i64, Message)>, StoreError> {
     let rows = sqlx::query!(
         r#"
-        select id, subject, message_id, body, traceparent
+        select id, subject, message_id, body as "body: Raw", traceparent
         from outbox
         order by id
         limit $1
@@ -55,7 +61,7 @@ pub async fn take(conn: &mut PgConnection, limit: u32) -> Result<Vec<(i64, Messa
     .map_err(StoreError::doing("taking from the outbox"))?;
     let message = rows.into_iter().map(|row| {
         let (subject, message_id, traceparent) = (row.subject, row.message_id, row.traceparent);
-        (row.id, Message { subject, message_id, body: row.body, traceparent })
+        (row.id, Message { subject, message_id, body: row.body.0, traceparent })
     });
     Ok(message.collect())
 }

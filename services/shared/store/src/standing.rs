@@ -70,11 +70,11 @@ pub async fn links(
                             and conflicts.link = links.id
                             and conflicts.standing = 'open'
                     ) then 'conflict'
-                    when jsonb_path_exists(fields, '$.*.held') then 'in_doubt'
+                    when jsonb_path_exists(fields::jsonb, '$.*.held') then 'in_doubt'
                     when
                         record is null
                         or confirmed < version
-                        or jsonb_path_exists(fields, '$.*.open[*]')
+                        or jsonb_path_exists(fields::jsonb, '$.*.open[*]')
                     then 'writing'
                     else 'in_step'
                 end as standing
@@ -121,7 +121,7 @@ pub async fn freshness(
                                 field.value #>> '{theirs,stamp,received}'
                             )::timestamptz
                         )
-                        from jsonb_each(links.fields) as field
+                        from jsonb_each(links.fields::jsonb) as field
                     ),
                     links.created_at,
                     $2::timestamptz
@@ -225,7 +225,7 @@ pub async fn people(
             select assigned_to
             union
             select field.value #>> '{by,email}'
-            from jsonb_each(authorship) as field
+            from jsonb_each(authorship::jsonb) as field
             where field.value #>> '{by,side}' = 'platform'
         ) as named (who)
         where who is not null

@@ -1,46 +1,34 @@
 //! What happened to an incident, for people.
 
 use jiff::Timestamp;
-use serde::Serialize;
-use sqlx::PgConnection;
+use jiff_sqlx::ToSqlx;
+use sqlx::{PgConnection, types::Json};
 use tandem_domain::{id::IncidentId, incident::Actor, reconcile::TimelineEntry};
 use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, bigint, column},
 };
-
-#[derive(Serialize)]
-struct Row<'a> {
-    incident: Uuid,
-    at: Timestamp,
-    kind: &'static str,
-    text: &'a str,
-    actor: &'a Actor,
-}
 
 /// Adds lines, in order.
 pub async fn add(
     conn: &mut PgConnection,
     entries: &[(IncidentId, &TimelineEntry)],
 ) -> Result<(), StoreError> {
-    let rows = entries.iter().map(|(incident, entry)| Row {
-        incident: incident.uuid(),
-        at: entry.at,
-        kind: entry.kind.name(),
-        text: &entry.text,
-        actor: &entry.actor,
-    });
-    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into timeline (incident, at, kind, text, actor)
         select incident, at, kind, text, actor
-        from jsonb_populate_recordset(null::timeline, $1) with ordinality
-        order by ordinality
+        from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[])
+            with ordinality as new (incident, at, kind, text, actor, place)
+        order by place
         "#,
-        batch(&rows)? as Raw
+        column(entries, |(incident, _)| incident.uuid()) as Vec<Uuid>,
+        column(entries, |(_, entry)| entry.at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>,
+        column(entries, |(_, entry)| entry.kind.name()) as Vec<&str>,
+        column(entries, |(_, entry)| &*entry.text) as Vec<&str>,
+        column(entries, |(_, entry)| Json(&entry.actor)) as Vec<Json<&Actor>>
     )
     .execute(conn)
     .await

@@ -1,7 +1,6 @@
 //! What became of each field that was to be written, for people who ask what was sent.
 
-use jiff::Timestamp;
-use serde::Serialize;
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use tandem_domain::{
     field::Field,
@@ -12,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    rows::{Place, Raw, batch, bigint},
+    rows::{Place, bigint, column},
 };
 
 const STATES: [WriteState; 5] = [
@@ -23,40 +22,28 @@ const STATES: [WriteState; 5] = [
     WriteState::Refused,
 ];
 
-#[derive(Serialize)]
-struct Written<'a> {
-    incident: Uuid,
-    link: Uuid,
-    version: i64,
-    field: Field,
-    value: Option<&'a str>,
-    state: &'static str,
-    at: Timestamp,
-}
-
 /// Adds what became of writes, in order.
 pub async fn add(
     conn: &mut PgConnection,
     writes: &[(IncidentId, &Write)],
 ) -> Result<(), StoreError> {
-    let rows = writes.iter().map(|(incident, write)| Written {
-        incident: incident.uuid(),
-        link: write.link.uuid(),
-        version: bigint(write.version),
-        field: write.field,
-        value: write.value.as_deref(),
-        state: write.state.name(),
-        at: write.at,
-    });
-    let rows: Vec<_> = rows.collect();
     sqlx::query!(
         r#"
         insert into writes (incident, link, version, field, value, state, at)
         select incident, link, version, field, value, state, at
-        from jsonb_populate_recordset(null::writes, $1) with ordinality
-        order by ordinality
+        from unnest(
+            $1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+            $7::timestamptz[]
+        ) with ordinality as new (incident, link, version, field, value, state, at, place)
+        order by place
         "#,
-        batch(&rows)? as Raw
+        column(writes, |(incident, _)| incident.uuid()) as Vec<Uuid>,
+        column(writes, |(_, write)| write.link.uuid()) as Vec<Uuid>,
+        column(writes, |(_, write)| bigint(write.version)) as Vec<i64>,
+        column(writes, |(_, write)| write.field.to_string()) as Vec<String>,
+        column(writes, |(_, write)| write.value.as_deref()) as Vec<Option<&str>>,
+        column(writes, |(_, write)| write.state.name()) as Vec<&str>,
+        column(writes, |(_, write)| write.at.to_sqlx()) as Vec<jiff_sqlx::Timestamp>
     )
     .execute(conn)
     .await

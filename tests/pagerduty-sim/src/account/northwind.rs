@@ -30,21 +30,22 @@ pub(super) fn account() -> Account {
 }
 
 fn users() -> Vec<User> {
-    let user = |id: &str, name: &str, email: &str, role: &str| User {
+    let user = |id: &str, name: &str, email: &str, role: &str, teams: &[&str]| User {
         id: id.to_owned(),
         name: name.to_owned(),
         email: email.to_owned(),
         role: role.to_owned(),
         deleted: false,
         read_only: false,
+        teams: owned(teams),
     };
     vec![
-        user("PB0T5YN", "Incidents Sync", BOT_EMAIL, "admin"),
-        user("PRY4M2A", "Priya Raman", "priya.raman@example.com", "user"),
-        user("PT0M4S1", "Tomas Ilves", "tomas.ilves@example.com", "user"),
-        user("PD4N4QK", "Dana Whitlock", "dana.whitlock@example.com", "user"),
-        user("PN00RH4", "Noor Haddad", "noor.haddad@example.com", "owner"),
-        user("PL1NX14", "林 晓明", "lin.xiaoming@example.com", "user"),
+        user("PB0T5YN", "Incidents Sync", BOT_EMAIL, "admin", &[]),
+        user("PRY4M2A", "Priya Raman", "priya.raman@example.com", "user", &["PTEAM77"]),
+        user("PT0M4S1", "Tomas Ilves", "tomas.ilves@example.com", "user", &["PTEAM42"]),
+        user("PD4N4QK", "Dana Whitlock", "dana.whitlock@example.com", "user", &["PTEAM42"]),
+        user("PN00RH4", "Noor Haddad", "noor.haddad@example.com", "owner", &["PTEAM77", "PTEAM42"]),
+        user("PL1NX14", "林 晓明", "lin.xiaoming@example.com", "user", &[]),
     ]
 }
 

@@ -68,6 +68,7 @@ pub(super) async fn users(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
         role: "limited_user".to_owned(),
         deleted: false,
         read_only: false,
+        teams: Vec::new(),
     };
     let total = shared.with(|world| {
         let users = &mut world.account.users;

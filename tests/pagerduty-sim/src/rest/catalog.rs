@@ -1,9 +1,12 @@
 //! Owns the calls about what seldom changes: services, policies, teams, priorities, abilities.
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
 
 use super::query::Page;
-use super::{Answer, Asked};
+use super::{Answer, Asked, widen};
+use crate::account::{Policy, Target};
 use crate::refusal::Refusal;
 use crate::shape::objects;
 use crate::shape::reference::{Refs, Surface};
@@ -11,6 +14,12 @@ use crate::world::World;
 
 /// Writes the full form of one object.
 type Write = fn(Refs<'_>, &World, &str) -> Option<Value>;
+
+/// Whether something of these teams is asked for.
+fn of_teams(asked: &Asked, teams: &[String]) -> bool {
+    let wanted = asked.query.all("team_ids[]");
+    wanted.is_empty() || teams.iter().any(|team| wanted.contains(&team.as_str()))
+}
 
 fn page<'w>(
     world: &'w World,
@@ -22,12 +31,21 @@ fn page<'w>(
     let page = Page::read(&asked.query)?;
     let wanted = asked.query.get("query").unwrap_or_default().to_lowercase();
     let exact = asked.query.get("name");
-    let found: Vec<_> = items
+    let mut found: Vec<_> = items
         .filter(|(_, name)| name.to_lowercase().contains(&wanted))
         .filter(|(_, name)| exact.is_none_or(|exact| exact == *name))
         .collect();
+    match asked.query.get("sort_by") {
+        None => {}
+        Some("name" | "name:asc") => found.sort_by_key(|(_, name)| name.to_lowercase()),
+        Some("name:desc") => found.sort_by_key(|(_, name)| Reverse(name.to_lowercase())),
+        Some(_) => return Err(Refusal::invalid("Unknown sort key.")),
+    }
     let refs = Refs::new(world, Surface::Rest);
-    Ok(Answer::ok(page.cut(name, &found, |(id, _)| write(refs, world, id).into())))
+    let include = asked.query.include();
+    Ok(Answer::ok(page.cut(name, &found, |(id, _)| {
+        write(refs, world, id).map(|whole| widen::widened(refs, world, whole, &include)).into()
+    })))
 }
 
 fn whole(
@@ -37,16 +55,14 @@ fn whole(
     write: Write,
     missing: Refusal,
 ) -> Result<Answer, Refusal> {
-    let found = write(Refs::new(world, Surface::Rest), world, asked.id());
-    Ok(Answer::ok(json!({ name: found.ok_or(missing)? })))
+    let refs = Refs::new(world, Surface::Rest);
+    let found = write(refs, world, asked.id()).ok_or(missing)?;
+    let whole = widen::widened(refs, world, found, &asked.query.include());
+    Ok(Answer::ok(json!({ name: whole })))
 }
 
 pub(super) fn services(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let teams = asked.query.all("team_ids[]");
-    let of_team = |it: &&crate::account::Service| {
-        teams.is_empty() || it.teams.iter().any(|team| teams.contains(&team.as_str()))
-    };
-    let items = world.account.services.iter().filter(of_team);
+    let items = world.account.services.iter().filter(|it| of_teams(asked, &it.teams));
     let items = items.map(|it| (it.id.as_str(), it.name.as_str()));
     page(world, asked, "services", items, objects::service)
 }
@@ -56,7 +72,15 @@ pub(super) fn service(world: &mut World, asked: &Asked) -> Result<Answer, Refusa
 }
 
 pub(super) fn policies(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let items = world.account.policies.iter().map(|it| (it.id.as_str(), it.name.as_str()));
+    let users = asked.query.all("user_ids[]");
+    let names_user = |policy: &Policy| {
+        let mut targets = policy.levels.iter().flat_map(|level| &level.targets);
+        users.is_empty()
+            || targets.any(|it| matches!(it, Target::User(id) if users.contains(&id.as_str())))
+    };
+    let policies = world.account.policies.iter();
+    let found = policies.filter(|it| of_teams(asked, &it.teams) && names_user(it));
+    let items = found.map(|it| (it.id.as_str(), it.name.as_str()));
     page(world, asked, "escalation_policies", items, objects::policy)
 }
 

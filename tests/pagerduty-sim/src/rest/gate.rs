@@ -19,7 +19,7 @@ use crate::account::User;
 use crate::knobs::{Effect, ErrorBody};
 use crate::minter::Kind;
 use crate::options::Grant;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use crate::world::World;
 
 /// The accepted key of a call.
@@ -165,16 +165,16 @@ pub(crate) fn check_body(incoming: &Incoming, route: &Route) -> Result<(), Refus
 }
 
 /// Writes an error answer in one of the forms that clients have met.
-pub(crate) fn disfigured(status: u16, body: ErrorBody) -> Response {
-    let message = "Something went wrong on our side";
+pub(crate) fn disfigured(status: u16, body: ErrorBody, code: u16) -> Response {
+    let message = refusal::meaning(code);
     let json = match body {
-        ErrorBody::Json => json!({ "error": { "message": message, "code": 2000 } }),
+        ErrorBody::Json => json!({ "error": { "message": message, "code": code } }),
         ErrorBody::ErrorsString => {
-            json!({ "error": { "message": message, "code": 2000, "errors": "try again" } })
+            json!({ "error": { "message": message, "code": code, "errors": "try again" } })
         }
         ErrorBody::ErrorsMap => {
             let errors = json!({ "base": ["try again"] });
-            json!({ "error": { "message": message, "code": 2000, "errors": errors } })
+            json!({ "error": { "message": message, "code": code, "errors": errors } })
         }
         ErrorBody::ErrorArray => json!({ "error": [message] }),
         ErrorBody::ErrorString => json!({ "error": message }),

@@ -17,9 +17,6 @@ use crate::shape::rest;
 use crate::world::World;
 
 const DAY_H: i64 = 24;
-/// The account's own zone is UTC.
-const ZONE: TimeZone = TimeZone::UTC;
-
 pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let incident = asked.incident(world)?;
     let include = asked.query.include();
@@ -66,7 +63,7 @@ impl<'q> Filter<'q> {
         let urgencies: Option<Vec<_>> = urgencies.collect();
         let (since, until) = match query.get("date_range") {
             Some("all") => (None, None),
-            _ => span(query, now, world.knobs.behaviour.day_granularity)?,
+            _ => span(&Reader::new(world, query)?, now)?,
         };
         Ok(Self {
             since,
@@ -99,36 +96,61 @@ impl<'q> Filter<'q> {
 
 type Range = (Option<Timestamp>, Option<Timestamp>);
 
-fn span(query: &Query, now: Timestamp, by_day: bool) -> Result<Range, Refusal> {
-    let bad = || Refusal::invalid("Invalid date range.");
+fn span(reader: &Reader<'_>, now: Timestamp) -> Result<Range, Refusal> {
     let before = |at: Timestamp, days: i64| {
-        at.checked_sub(SignedDuration::from_hours(days * DAY_H)).map_err(|_| bad())
+        at.checked_sub(SignedDuration::from_hours(days * DAY_H)).map_err(|_| bad_range())
     };
-    let read = |name| query.get(name).map(|text| instant(text, by_day).ok_or_else(bad)).transpose();
-    let (since, until) = (read("since")?, read("until")?);
+    let (since, until) = (reader.read("since")?, reader.read("until")?);
     let since = match since {
         Some(since) => since,
         None => before(until.unwrap_or(now), 30)?,
     };
     let end = until.unwrap_or(now);
     if since > end || end.duration_since(since) > SignedDuration::from_hours(186 * DAY_H) {
-        return Err(bad());
+        return Err(bad_range());
     }
     Ok((Some(since), until))
 }
 
-/// Reads an instant; without an offset it is in the account's zone.
-pub(super) fn instant(text: &str, by_day: bool) -> Option<Timestamp> {
-    let text = text.trim();
-    let exact = text.parse::<Timestamp>().ok().or_else(|| {
-        let local = text.parse::<DateTime>().ok()?;
-        ZONE.to_timestamp(local).ok()
-    })?;
-    if !by_day {
-        return Some(exact);
+pub(super) fn bad_range() -> Refusal {
+    Refusal::invalid("Invalid date range.")
+}
+
+/// Reads the instants of a query; one without an offset is in `time_zone`, or else in the account's zone.
+pub(super) struct Reader<'q> {
+    query: &'q Query,
+    zone: TimeZone,
+    by_day: bool,
+}
+
+impl<'q> Reader<'q> {
+    pub(super) fn new(world: &World, query: &'q Query) -> Result<Self, Refusal> {
+        let behaviour = &world.knobs.behaviour;
+        let name = query.get("time_zone").unwrap_or(&behaviour.account_time_zone);
+        let zone = match name {
+            "UTC" | "Etc/UTC" => TimeZone::UTC,
+            name => TimeZone::get(name).map_err(|_| Refusal::invalid("Time zone is invalid."))?,
+        };
+        Ok(Self { query, zone, by_day: behaviour.day_granularity })
     }
-    let midnight = exact.to_zoned(ZONE).start_of_day().ok()?;
-    Some(midnight.timestamp())
+
+    pub(super) fn read(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let text = self.query.get(name);
+        text.map(|text| self.instant(text).ok_or_else(bad_range)).transpose()
+    }
+
+    fn instant(&self, text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        let exact = text.parse::<Timestamp>().ok().or_else(|| {
+            let local = text.parse::<DateTime>().ok()?;
+            self.zone.to_timestamp(local).ok()
+        })?;
+        if !self.by_day {
+            return Some(exact);
+        }
+        let midnight = exact.to_zoned(self.zone.clone()).start_of_day().ok()?;
+        Some(midnight.timestamp())
+    }
 }
 
 fn sort(found: &mut [&Incident], by: &str) -> Result<(), Refusal> {

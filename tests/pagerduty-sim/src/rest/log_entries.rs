@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::incidents::instant;
+use super::incidents::Reader;
 use super::query::Page;
 use super::{Answer, Asked};
 use crate::incident::LogEntry;
@@ -38,17 +38,20 @@ fn page<'w>(
     entries: impl Iterator<Item = &'w Arc<LogEntry>>,
 ) -> Result<Answer, Refusal> {
     let page = Page::read(&asked.query)?;
-    let bad = || Refusal::invalid("Invalid date range.");
-    let by_day = world.knobs.behaviour.day_granularity;
-    let read =
-        |name| asked.query.get(name).map(|text| instant(text, by_day).ok_or_else(bad)).transpose();
-    let (since, until) = (read("since")?, read("until")?);
+    let reader = Reader::new(world, &asked.query)?;
+    let (since, until) = (reader.read("since")?, reader.read("until")?);
+    let teams = asked.query.all("team_ids[]");
+    let of_teams = |incident: &str| {
+        let of = world.incidents.get(incident).map_or(&[][..], |incident| &incident.teams);
+        teams.is_empty() || of.iter().any(|id| teams.contains(&id.as_str()))
+    };
     let overview = asked.query.flag("is_overview");
     let found: Vec<_> = entries
         .filter(|it| asked.view.shows(it.at))
         .filter(|it| since.is_none_or(|since| it.at >= since))
         .filter(|it| until.is_none_or(|until| it.at < until))
         .filter(|it| !overview || OVERVIEW.contains(&it.kind.as_ref()))
+        .filter(|it| of_teams(&it.incident))
         .collect();
     let include = asked.query.include();
     Ok(Answer::ok(page.cut("log_entries", &found, |it| log::entry(world, it, &include))))

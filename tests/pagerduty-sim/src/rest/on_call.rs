@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::incidents::instant;
+use super::incidents::{Reader, bad_range};
 use super::query::Page;
 use super::{Answer, Asked};
 use crate::account::{Schedule, Shift, Target};
@@ -19,22 +19,60 @@ use crate::world::World;
 const MAX_AHEAD_H: i64 = 90 * 24;
 const TWO_WEEKS_H: i64 = 14 * 24;
 
-fn read(asked: &Asked, name: &str) -> Result<Option<Timestamp>, Refusal> {
-    let bad = || Refusal::invalid("Invalid date range.");
-    asked.query.get(name).map(|text| instant(text, false).ok_or_else(bad)).transpose()
-}
-
 fn plus(at: Timestamp, hours: i64) -> Timestamp {
     at.checked_add(SignedDuration::from_hours(hours)).unwrap_or(at)
 }
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    let since = read(asked, "since")?.unwrap_or(asked.now);
-    let until = read(asked, "until")?.unwrap_or_else(|| since.max(asked.now));
+    let reader = Reader::new(world, &asked.query)?;
+    let since = reader.read("since")?.unwrap_or(asked.now);
+    let until = reader.read("until")?.unwrap_or_else(|| since.max(asked.now));
     if until < since || until > plus(asked.now, MAX_AHEAD_H) {
-        return Err(Refusal::invalid("Invalid date range."));
+        return Err(bad_range());
     }
     let page = Page::read(&asked.query)?;
+    let turns = turns(world, asked, (since, until));
+    let include = asked.query.include();
+    let refs = Refs::new(world, Surface::Rest);
+    Ok(Answer::ok(page.cut("oncalls", &turns, |(policy, level, schedule, user, shift)| {
+        let mut out = Map::new();
+        out.insert(
+            "user".to_owned(),
+            full_if(&include, "users", refs.user(user), || objects::user(refs, world, user)),
+        );
+        out.insert(
+            "schedule".to_owned(),
+            match *schedule {
+                "null" => Value::Null,
+                id => full_if(&include, "schedules", refs.schedule(id), || {
+                    world.account.schedule(id).map(|it| shown(world, it))
+                }),
+            },
+        );
+        let policy_ref = refs.policy(policy);
+        out.insert(
+            "escalation_policy".to_owned(),
+            full_if(&include, "escalation_policies", policy_ref, || {
+                objects::policy(refs, world, policy)
+            }),
+        );
+        out.insert("escalation_level".to_owned(), json!(level));
+        let shift = shift.as_ref();
+        out.insert("start".to_owned(), json!(shift.map(|it| clock::seconds(it.start))));
+        out.insert("end".to_owned(), json!(shift.map(|it| clock::seconds(it.end))));
+        Value::Object(out)
+    })))
+}
+
+/// A turn: policy, level, schedule (or `null`), person, and from when to when.
+type Turn<'w> = (&'w str, u32, &'w str, String, Option<Shift>);
+
+/// Every turn in a span that was asked for.
+fn turns<'w>(
+    world: &'w World,
+    asked: &Asked,
+    (since, until): (Timestamp, Timestamp),
+) -> Vec<Turn<'w>> {
     let wanted = |name: &str, id: &str| {
         let ids = asked.query.all(name);
         ids.is_empty() || ids.contains(&id)
@@ -60,34 +98,7 @@ pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> 
             }
         }
     }
-    let include = asked.query.include();
-    let refs = Refs::new(world, Surface::Rest);
-    Ok(Answer::ok(page.cut("oncalls", &turns, |(policy, level, schedule, user, shift)| {
-        let mut out = Map::new();
-        out.insert(
-            "user".to_owned(),
-            full_if(&include, "users", refs.user(user), || objects::user(refs, world, user)),
-        );
-        out.insert(
-            "schedule".to_owned(),
-            match *schedule {
-                "null" => Value::Null,
-                id => refs.schedule(id),
-            },
-        );
-        let policy_ref = refs.policy(policy);
-        out.insert(
-            "escalation_policy".to_owned(),
-            full_if(&include, "escalation_policies", policy_ref, || {
-                objects::policy(refs, world, policy)
-            }),
-        );
-        out.insert("escalation_level".to_owned(), json!(level));
-        let shift = shift.as_ref();
-        out.insert("start".to_owned(), json!(shift.map(|it| clock::seconds(it.start))));
-        out.insert("end".to_owned(), json!(shift.map(|it| clock::seconds(it.end))));
-        Value::Object(out)
-    })))
+    turns
 }
 
 fn full_if(
@@ -134,7 +145,7 @@ pub(super) fn schedules(world: &mut World, asked: &Asked) -> Result<Answer, Refu
 pub(super) fn schedule(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let schedule = world.account.schedule(asked.id()).ok_or(Refusal::NoSuchSchedule)?;
     let mut out = shown(world, schedule);
-    let entries = match span(asked)? {
+    let entries = match span(world, asked)? {
         Some((since, until)) => {
             let overflow = asked.query.flag("overflow");
             let refs = Refs::new(world, Surface::Rest);
@@ -157,8 +168,9 @@ pub(super) fn schedule(world: &mut World, asked: &Asked) -> Result<Answer, Refus
 }
 
 /// The span asked for; where one end is missing it is two weeks from the other.
-fn span(asked: &Asked) -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
-    Ok(match (read(asked, "since")?, read(asked, "until")?) {
+fn span(world: &World, asked: &Asked) -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
+    let reader = Reader::new(world, &asked.query)?;
+    Ok(match (reader.read("since")?, reader.read("until")?) {
         (None, None) => None,
         (Some(since), None) => Some((since, plus(since, TWO_WEEKS_H))),
         (None, Some(until)) => Some((plus(until, -TWO_WEEKS_H), until)),
@@ -168,7 +180,7 @@ fn span(asked: &Asked) -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
 
 pub(super) fn people(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let schedule = world.account.schedule(asked.id()).ok_or(Refusal::NoSuchSchedule)?;
-    let in_span: Option<Vec<_>> = span(asked)?.map(|(since, until)| {
+    let in_span: Option<Vec<_>> = span(world, asked)?.map(|(since, until)| {
         shifts(schedule, since, until).into_iter().map(|it| it.user).collect()
     });
     let on = |id: &&String| in_span.as_ref().is_none_or(|users| users.contains(id));
@@ -178,7 +190,8 @@ pub(super) fn people(world: &mut World, asked: &Asked) -> Result<Answer, Refusal
     Ok(Answer::ok(json!({ "users": users })))
 }
 
-fn shown(world: &World, schedule: &Schedule) -> Value {
+/// A schedule without its entries.
+pub(super) fn shown(world: &World, schedule: &Schedule) -> Value {
     let refs = Refs::new(world, Surface::Rest);
     let policies = world.account.policies.iter().filter(|policy| {
         let mut targets = policy.levels.iter().flat_map(|level| &level.targets);
@@ -190,7 +203,7 @@ fn shown(world: &World, schedule: &Schedule) -> Value {
     if let Some(own) = out.as_object_mut() {
         own.insert("type".to_owned(), json!("schedule"));
         own.insert("name".to_owned(), json!(schedule.name));
-        own.insert("time_zone".to_owned(), json!("Etc/UTC"));
+        own.insert("time_zone".to_owned(), json!(world.knobs.behaviour.account_time_zone));
         own.insert("description".to_owned(), Value::Null);
         own.insert("users".to_owned(), json!(users));
         own.insert("teams".to_owned(), json!([]));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::query::Page;
-use super::{Answer, Asked};
+use super::{Answer, Asked, widen};
 use crate::account::User;
 use crate::refusal::Refusal;
 use crate::shape::objects;
@@ -12,18 +12,19 @@ use crate::world::World;
 
 pub(super) fn me(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     match &asked.acts_as {
-        Some(id) if !asked.account_key => whole(world, id),
+        Some(id) if !asked.account_key => whole(world, asked, id),
         _ => Err(Refusal::NoUser),
     }
 }
 
 pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
-    whole(world, asked.id())
+    whole(world, asked, asked.id())
 }
 
-fn whole(world: &World, id: &str) -> Result<Answer, Refusal> {
-    let user = objects::user(Refs::new(world, Surface::Rest), world, id);
-    Ok(Answer::ok(json!({ "user": user.ok_or(Refusal::NotFound)? })))
+fn whole(world: &World, asked: &Asked, id: &str) -> Result<Answer, Refusal> {
+    let refs = Refs::new(world, Surface::Rest);
+    let user = objects::user(refs, world, id).ok_or(Refusal::NotFound)?;
+    Ok(Answer::ok(json!({ "user": widen::widened(refs, world, user, &asked.query.include()) })))
 }
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
@@ -32,8 +33,15 @@ pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> 
     let matches = |user: &&User| {
         user.name.to_lowercase().contains(&wanted) || user.email.to_lowercase().contains(&wanted)
     };
+    let teams = asked.query.all("team_ids[]");
+    let of_team =
+        |user: &&User| teams.is_empty() || user.teams.iter().any(|it| teams.contains(&it.as_str()));
     let users = world.account.users.iter().filter(|user| !user.deleted);
-    let found: Vec<&User> = users.filter(matches).collect();
+    let found: Vec<&User> = users.filter(matches).filter(of_team).collect();
     let refs = Refs::new(world, Surface::Rest);
-    Ok(Answer::ok(page.cut("users", &found, |it| objects::user(refs, world, &it.id).into())))
+    let include = asked.query.include();
+    Ok(Answer::ok(page.cut("users", &found, |it| {
+        let user = objects::user(refs, world, &it.id);
+        user.map(|user| widen::widened(refs, world, user, &include)).into()
+    })))
 }

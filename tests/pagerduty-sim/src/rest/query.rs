@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::strict::INCLUDE;
 use crate::refusal::Refusal;
 
 const DEFAULT_LIMIT: usize = 25;
@@ -38,7 +39,7 @@ impl Query {
     }
 
     pub(crate) fn include(&self) -> Vec<&str> {
-        self.all("include[]")
+        self.all(INCLUDE)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Route {
     /// `{}` stands for one segment.
     pub(crate) path: &'static str,
     pub(crate) query: &'static [&'static str],
+    /// What `include[]` may ask for.
+    pub(crate) include: &'static [&'static str],
     pub(crate) body: Option<Shape>,
     /// `From` is documented as required.
     pub(crate) from: bool,
@@ -38,7 +40,7 @@ pub(crate) struct Route {
 }
 
 const fn get(path: &'static str, query: &'static [&'static str], handler: Handler) -> Route {
-    Route { method: "GET", path, query, body: None, from: false, open: false, cap: None, handler }
+    Route { query, ..write("GET", path, None, handler) }
 }
 
 const fn write(
@@ -47,7 +49,8 @@ const fn write(
     body: Option<Shape>,
     handler: Handler,
 ) -> Route {
-    Route { method, path, query: &[], body, from: false, open: false, cap: None, handler }
+    let (query, include, from, open, cap): (_, &[_], _, _, _) = (&[], &[], false, false, None);
+    Route { method, path, query, include, body, from, open, cap, handler }
 }
 
 impl Route {
@@ -63,6 +66,11 @@ impl Route {
 
     const fn open(mut self) -> Self {
         self.open = true;
+        self
+    }
+
+    const fn including(mut self, words: &'static [&'static str]) -> Self {
+        self.include = words;
         self
     }
 }
@@ -225,32 +233,15 @@ const LIST_QUERY: &[&str] = &[
     "user_ids[]",
     "time_zone",
     "sort_by",
-    "include[]",
 ];
-const LOG_QUERY: &[&str] = &[
-    "limit",
-    "offset",
-    "total",
-    "since",
-    "until",
-    "time_zone",
-    "is_overview",
-    "include[]",
-    "team_ids[]",
-];
-const FIND: &[&str] = &[
-    "limit",
-    "offset",
-    "total",
-    "query",
-    "name",
-    "team_ids[]",
-    "user_ids[]",
-    "sort_by",
-    "include[]",
-    "time_zone",
-];
-const INCLUDE: &[&str] = &["include[]"];
+const LOG_QUERY: &[&str] =
+    &["limit", "offset", "total", "since", "until", "time_zone", "is_overview", "team_ids[]"];
+const ALERTS: &[&str] = &["limit", "offset", "total", "alert_key", "statuses[]", "sort_by"];
+const SEARCH: &[&str] = &["limit", "offset", "total", "query"];
+const USERS: &[&str] = &["limit", "offset", "total", "query", "team_ids[]"];
+const SERVICES: &[&str] = &["limit", "offset", "total", "query", "name", "team_ids[]", "sort_by"];
+const POLICIES: &[&str] =
+    &["limit", "offset", "total", "query", "user_ids[]", "team_ids[]", "sort_by"];
 const SPAN: &[&str] = &["since", "until", "time_zone", "overflow"];
 const ON_CALLS: &[&str] = &[
     "limit",
@@ -263,9 +254,29 @@ const ON_CALLS: &[&str] = &[
     "until",
     "earliest",
     "time_zone",
-    "include[]",
 ];
 const FILTERED: &[&str] = &["limit", "offset", "total", "filter_type", "filter_id"];
+
+/// The body is no word of the documentation's, and works.
+const OF_INCIDENT: &[&str] = &[
+    "acknowledgers",
+    "agents",
+    "assignees",
+    "body",
+    "conference_bridge",
+    "custom_fields",
+    "escalation_policies",
+    "first_trigger_log_entries",
+    "priorities",
+    "services",
+    "teams",
+    "users",
+];
+const OF_LOG: &[&str] = &["incidents", "services", "channels", "teams"];
+const OF_USER: &[&str] = &["contact_methods", "notification_rules", "teams"];
+const OF_SERVICE: &[&str] = &["escalation_policies", "teams", "integrations"];
+const OF_POLICY: &[&str] = &["services", "teams", "targets"];
+const OF_ON_CALL: &[&str] = &["users", "schedules", "escalation_policies"];
 
 /// The table of calls; of two rows that fit, the first is meant.
 pub(crate) const ROUTES: &[Route] = &[
@@ -278,8 +289,8 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .from()
     .capped(Cap::BulkUpdate),
-    get("/incidents", LIST_QUERY, incidents::list),
-    get("/incidents/{}", INCLUDE, incidents::one),
+    get("/incidents", LIST_QUERY, incidents::list).including(OF_INCIDENT),
+    get("/incidents/{}", &[], incidents::one).including(OF_INCIDENT),
     write(
         "PUT",
         "/incidents/{}",
@@ -343,24 +354,28 @@ pub(crate) const ROUTES: &[Route] = &[
         )])),
         custom_fields::update,
     ),
-    get("/incidents/{}/log_entries", LOG_QUERY, log_entries::of_incident),
-    get("/incidents/{}/alerts", FIND, incidents::alerts),
-    get("/log_entries", LOG_QUERY, log_entries::of_account),
-    get("/log_entries/{}", INCLUDE, log_entries::one),
-    get("/users/me", INCLUDE, people::me),
-    get("/users", FIND, people::list),
-    get("/users/{}", INCLUDE, people::one),
-    get("/services", FIND, catalog::services),
-    get("/services/{}", INCLUDE, catalog::service),
+    get("/incidents/{}/log_entries", LOG_QUERY, log_entries::of_incident).including(OF_LOG),
+    get("/incidents/{}/alerts", ALERTS, incidents::alerts).including(&[
+        "services",
+        "first_trigger_log_entries",
+        "incidents",
+    ]),
+    get("/log_entries", LOG_QUERY, log_entries::of_account).including(OF_LOG),
+    get("/log_entries/{}", &[], log_entries::one).including(OF_LOG),
+    get("/users/me", &[], people::me).including(OF_USER),
+    get("/users", USERS, people::list).including(OF_USER),
+    get("/users/{}", &[], people::one).including(OF_USER),
+    get("/services", SERVICES, catalog::services).including(OF_SERVICE),
+    get("/services/{}", &[], catalog::service).including(OF_SERVICE),
     get("/priorities", PAGE, catalog::priorities),
-    get("/escalation_policies", FIND, catalog::policies),
-    get("/escalation_policies/{}", INCLUDE, catalog::policy),
-    get("/teams", FIND, catalog::teams),
-    get("/teams/{}", INCLUDE, catalog::team),
+    get("/escalation_policies", POLICIES, catalog::policies).including(OF_POLICY),
+    get("/escalation_policies/{}", &[], catalog::policy).including(OF_POLICY),
+    get("/teams", SEARCH, catalog::teams),
+    get("/teams/{}", &[], catalog::team),
     get("/abilities", &[], catalog::abilities),
     get("/abilities/{}", &[], catalog::ability),
-    get("/oncalls", ON_CALLS, on_call::list).capped(Cap::OnCalls),
-    get("/schedules", FIND, on_call::schedules),
+    get("/oncalls", ON_CALLS, on_call::list).including(OF_ON_CALL).capped(Cap::OnCalls),
+    get("/schedules", SEARCH, on_call::schedules),
     get("/schedules/{}", SPAN, on_call::schedule),
     get("/schedules/{}/users", SPAN, on_call::people),
     get("/webhook_subscriptions", FILTERED, subscriptions::list),

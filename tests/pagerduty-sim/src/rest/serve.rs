@@ -94,13 +94,13 @@ pub(crate) async fn serve(
             let body = Refusal::RateLimited.body();
             plain(StatusCode::TOO_MANY_REQUESTS, Some(&body), Some(reading))
         }
-        Some(Effect::Error { status, body, applied }) => {
+        Some(Effect::Error { status, body, code, applied }) => {
             if applied {
                 carry_out(&shared, &incoming, Some("error_applied"));
             } else {
                 skip(&shared, &incoming, status, "error");
             }
-            gate::disfigured(status, body)
+            gate::disfigured(status, body, code)
         }
         Some(Effect::Slow { ms, applied }) => slow(&shared, &incoming, ms, applied).await,
         Some(Effect::Cut { applied }) => {
@@ -192,7 +192,10 @@ fn process(world: &mut World, incoming: &Incoming, stale: bool) -> Done {
         Done { answer: Answer::empty(200), reading: None, token: None, violations: Vec::new() };
     done.answer = match pass(world, incoming, stale, &mut done) {
         Ok(answer) => answer,
-        Err(refusal) => Answer { status: refusal.status(), body: Some(refusal.body()) },
+        Err(refusal) => {
+            let (status, body) = refusal.answer(&world.knobs.behaviour, &incoming.path);
+            Answer { status, body: Some(body) }
+        }
     };
     done
 }

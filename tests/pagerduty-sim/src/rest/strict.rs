@@ -28,6 +28,9 @@ pub(crate) enum Shape {
     Object(&'static [(&'static str, Shape)]),
 }
 
+/// The parameter that asks for more than is shown otherwise.
+pub(crate) const INCLUDE: &str = "include[]";
+
 /// A text that has to be there.
 pub(crate) const TEXT: Shape = Shape::Required(&Shape::Text);
 
@@ -123,8 +126,14 @@ pub(crate) fn check(incoming: &Incoming, route: Option<&Route>) -> Vec<String> {
         return out;
     };
     for name in incoming.pairs.names() {
-        if !route.query.contains(&name) {
+        let known = route.query.contains(&name) || (name == INCLUDE && !route.include.is_empty());
+        if !known {
             out.push(format!("unknown query parameter: {name}"));
+        }
+    }
+    for word in incoming.pairs.include() {
+        if !route.include.is_empty() && !route.include.contains(&word) {
+            out.push(format!("nothing to include: {word}"));
         }
     }
     match (route.body, incoming.json()) {

@@ -69,16 +69,7 @@ pub(crate) fn read(world: &mut World, object: &Value) -> Result<Subscription, Re
     if !url.starts_with("http://") && !url.starts_with("https://") {
         return Err(Refusal::invalid("Delivery method url is invalid."));
     }
-    let filter = object.get("filter").and_then(Filter::read);
-    let filter = filter.ok_or_else(|| Refusal::invalid("Filter is invalid."))?;
-    let exists = match &filter {
-        Filter::Account => true,
-        Filter::Service(id) => world.account.service(id).is_some(),
-        Filter::Team(id) => world.account.team(id).is_some(),
-    };
-    if !exists {
-        return Err(Refusal::NotFound);
-    }
+    let filter = read_filter(world, object.get("filter"))?;
     Ok(Subscription {
         events: read_events(object)?,
         headers: read_headers(object)?,
@@ -92,6 +83,18 @@ pub(crate) fn read(world: &mut World, object: &Value) -> Result<Subscription, Re
         drops: 0,
         disabled_until: None,
     })
+}
+
+/// Reads what a subscription is about, which has to exist.
+fn read_filter(world: &World, object: Option<&Value>) -> Result<Filter, Refusal> {
+    let filter = object.and_then(Filter::read);
+    let filter = filter.ok_or_else(|| Refusal::invalid("Filter is invalid."))?;
+    let exists = match &filter {
+        Filter::Account => true,
+        Filter::Service(id) => world.account.service(id).is_some(),
+        Filter::Team(id) => world.account.team(id).is_some(),
+    };
+    if exists { Ok(filter) } else { Err(Refusal::NotFound) }
 }
 
 /// Subscriptions kept over a reset have ids that the fresh sequence would give again.
@@ -134,12 +137,15 @@ fn read_headers(object: &Value) -> Result<Vec<(String, String)>, Refusal> {
 
 pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let page = Page::read(&asked.query)?;
-    let id = || asked.query.get("filter_id").unwrap_or_default().to_owned();
+    let id = || {
+        let id = asked.query.get("filter_id").filter(|id| !id.is_empty());
+        id.map(str::to_owned).ok_or_else(|| Refusal::invalid("Filter id is required."))
+    };
     let wanted = match asked.query.get("filter_type") {
         None => None,
         Some("account") => Some(Filter::Account),
-        Some("service") => Some(Filter::Service(id())),
-        Some("team") => Some(Filter::Team(id())),
+        Some("service") => Some(Filter::Service(id()?)),
+        Some("team") => Some(Filter::Team(id()?)),
         Some(_) => return Err(Refusal::invalid("Filter type is invalid.")),
     };
     let matches = |it: &&Subscription| wanted.as_ref().is_none_or(|wanted| it.filter == *wanted);
@@ -155,8 +161,7 @@ pub(super) fn one(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
 pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer, Refusal> {
     let object = asked.body.get("webhook_subscription").unwrap_or(&Value::Null);
     let events = object.get("events").map(|_| read_events(object)).transpose()?;
-    let bad = || Refusal::invalid("Filter is invalid.");
-    let filter = object.get("filter").map(|it| Filter::read(it).ok_or_else(bad)).transpose()?;
+    let filter = object.get("filter").map(|it| read_filter(world, Some(it))).transpose()?;
     let found = find(world, asked.id())?;
     found.events = events.unwrap_or_else(|| std::mem::take(&mut found.events));
     if let Some(filter) = filter {

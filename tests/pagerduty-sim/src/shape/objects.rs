@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::reference::Refs;
-use crate::account::{CustomField, ServiceState, Target};
+use crate::account::{CustomField, Service, ServiceState, Target, User};
 use crate::incident::{Incident, Urgency};
 use crate::world::World;
 
@@ -27,18 +27,62 @@ pub(crate) fn user(refs: Refs<'_>, world: &World, id: &str) -> Option<Value> {
     let members = json!({
         "name": user.name,
         "email": user.email,
-        "time_zone": "Etc/UTC",
+        "time_zone": world.knobs.behaviour.account_time_zone,
         "color": "purple",
         "role": if user.read_only { "read_only_user" } else { user.role.as_str() },
         "avatar_url": refs.html(&format!("avatars/{id}.png")),
         "description": null,
         "invitation_sent": false,
         "job_title": null,
-        "teams": [],
-        "contact_methods": [],
+        "teams": user.teams.iter().map(|team| refs.team(team)).collect::<Vec<_>>(),
+        "contact_methods": [contact_reference(refs, user)],
         "notification_rules": [],
     });
     Some(whole(refs.user(id), "user", members))
+}
+
+/// Everybody is reached by the email of their login, and by nothing else.
+fn contact_reference(refs: Refs<'_>, user: &User) -> Value {
+    let id = format!("PCM{}", user.id.get(2..).unwrap_or_default());
+    let api = refs.api(&format!("users/{}/contact_methods/{id}", user.id));
+    json!({
+        "id": id,
+        "type": "email_contact_method_reference",
+        "summary": "Default",
+        "self": api,
+        "html_url": null,
+    })
+}
+
+/// How a user is reached.
+pub(crate) fn contact_method(refs: Refs<'_>, world: &World, user: &str) -> Option<Value> {
+    let user = world.account.user(user)?;
+    let members = json!({
+        "label": "Default",
+        "address": user.email,
+        "send_short_email": false,
+        "send_html_email": true,
+    });
+    Some(whole(contact_reference(refs, user), "email_contact_method", members))
+}
+
+const INTEGRATION: &str = "events_api_v2_inbound_integration";
+
+fn integration_reference(refs: Refs<'_>, service: &Service) -> Value {
+    let path = format!("services/{}/integrations/{}", service.id, service.integration_id);
+    let (kind, name) = (format!("{INTEGRATION}_reference"), Some("Events API V2"));
+    refs.built(&kind, &service.integration_id, name, &refs.api(&path), &refs.html(&path))
+}
+
+/// The integration of a service, with its routing key.
+pub(crate) fn integration(refs: Refs<'_>, service: &Service) -> Value {
+    let members = json!({
+        "name": "Events API V2",
+        "created_at": "2025-01-01T00:00:00Z",
+        "service": refs.service(&service.id),
+        "integration_key": service.integration_key,
+    });
+    whole(integration_reference(refs, service), INTEGRATION, members)
 }
 
 pub(crate) fn service(refs: Refs<'_>, world: &World, id: &str) -> Option<Value> {
@@ -67,7 +111,7 @@ pub(crate) fn service(refs: Refs<'_>, world: &World, id: &str) -> Option<Value> 
             { "type": "constant", "urgency": service.fixed_urgency.map_or("high", Urgency::word) },
         "escalation_policy": refs.policy(&service.policy),
         "teams": service.teams.iter().map(|team| refs.team(team)).collect::<Vec<_>>(),
-        "integrations": [],
+        "integrations": [integration_reference(refs, service)],
         "addons": [],
     });
     Some(whole(refs.service(id), "service", members))

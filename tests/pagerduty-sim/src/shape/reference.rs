@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 
+use crate::account::User;
 use crate::incident::{Agent, Incident};
+use crate::options::BOT_EMAIL;
 use crate::world::World;
 
 /// Where a reference is shown.
@@ -78,11 +80,24 @@ impl<'w> Refs<'w> {
 
     pub(crate) fn agent(self, agent: &Agent) -> Value {
         match agent {
+            Agent::User(id) if self.is_bot(id) => {
+                let path = format!("users/{id}");
+                let name = self.world.account.any_user(id).map(|user| user.name.as_str());
+                let (api, html) = (self.api(&path), self.html(&path));
+                self.built("bot_user_reference", id, name, &api, &html)
+            }
             Agent::User(id) => self.user(id),
             Agent::Service(id) => self.service(id),
             Agent::Integration(service) => self.integration(service),
             Agent::Automation => Value::Null,
         }
+    }
+
+    /// Whether this user shows as a bot when it acts.
+    fn is_bot(self, id: &str) -> bool {
+        let is_bot = |user: &User| user.email == BOT_EMAIL;
+        self.world.knobs.behaviour.agent_is_bot
+            && self.world.account.any_user(id).is_some_and(is_bot)
     }
 
     fn integration(self, service: &str) -> Value {

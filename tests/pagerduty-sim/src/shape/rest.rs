@@ -3,12 +3,13 @@
 //! It differs from the webhook form: `incident_number`, `assignments`, `summary`, no `assignees`.
 //! Body, conference bridge and custom fields appear only when asked for.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::reference::{Refs, Surface};
 use super::{log, objects};
 use crate::clock;
-use crate::incident::{Incident, Note, Since, StatusUpdate};
+use crate::incident::{Agent, Incident, Note, Responder, Since, Status, StatusUpdate};
 use crate::world::World;
 
 /// Writes an incident, with what `include[]` asks for.
@@ -40,13 +41,13 @@ pub(crate) fn incident(world: &World, incident: &Incident, include: &[&str]) -> 
         "incident_type": { "name": incident.type_name },
         "escalation_policy": refs.policy(&incident.policy),
         "teams": incident.teams.iter().map(|id| refs.team(id)).collect::<Vec<_>>(),
-        "pending_actions": pending_actions(incident),
+        "pending_actions": pending_actions(world, incident),
         "acknowledgements": since(refs, &incident.acknowledgements, "acknowledger"),
         "alert_grouping": null,
         "priority": incident.priority.as_deref().and_then(|id| objects::priority(refs, world, id)),
         "resolve_reason": resolve_reason(world, incident, refs),
         "incidents_responders": responders(refs, incident),
-        "responder_requests": [],
+        "responder_requests": responder_requests(refs, incident),
         "urgency": incident.urgency,
     });
     if let Some(members) = out.as_object_mut() {
@@ -73,7 +74,15 @@ fn included(world: &World, incident: &Incident, asked: &str) -> Option<(&'static
             let teams = incident.teams.iter().filter_map(|id| objects::team(refs, world, id));
             Some(("teams", teams.collect()))
         }
-        "assignees" => Some(("assignments", full(world, refs, &incident.assignments, "assignee"))),
+        "assignees" | "users" => {
+            Some(("assignments", full(world, refs, &incident.assignments, "assignee")))
+        }
+        "agents" => match &incident.last_status_change_by {
+            Agent::User(id) => objects::user(refs, world, id),
+            Agent::Service(id) => objects::service(refs, world, id),
+            Agent::Integration(_) | Agent::Automation => None,
+        }
+        .map(|agent| ("last_status_change_by", agent)),
         "acknowledgers" => {
             let people = full(world, refs, &incident.acknowledgements, "acknowledger");
             Some(("acknowledgements", people))
@@ -99,9 +108,26 @@ fn full(world: &World, refs: Refs<'_>, people: &[Since], role: &str) -> Value {
     people.iter().map(one).collect()
 }
 
-fn pending_actions(incident: &Incident) -> Vec<Value> {
-    let until = incident.snoozed_until.map(clock::seconds);
-    until.into_iter().map(|at| json!({ "type": "unacknowledge", "at": at })).collect()
+/// What will happen by itself: an acknowledgement runs out, or the incident resolves.
+fn pending_actions(world: &World, incident: &Incident) -> Vec<Value> {
+    let service = world.account.service(&incident.service);
+    let later = |at: Timestamp, seconds: u64| {
+        at.checked_add(SignedDuration::from_secs(seconds.cast_signed())).ok()
+    };
+    let runs_out = || match incident.status {
+        Status::Acknowledged => {
+            later(incident.last_status_change_at, service?.acknowledgement_timeout_s?)
+        }
+        Status::Triggered | Status::Resolved => None,
+    };
+    let resolves = || match incident.reopened_at {
+        None if incident.open() => later(incident.created_at, service?.auto_resolve_timeout_s?),
+        _ => None,
+    };
+    let unacknowledge = incident.snoozed_until.or_else(runs_out).map(|at| ("unacknowledge", at));
+    let resolve = resolves().map(|at| ("resolve", at));
+    let both = unacknowledge.into_iter().chain(resolve);
+    both.map(|(kind, at)| json!({ "type": kind, "at": clock::seconds(at) })).collect()
 }
 
 fn resolve_reason(world: &World, incident: &Incident, refs: Refs<'_>) -> Value {
@@ -115,7 +141,7 @@ fn resolve_reason(world: &World, incident: &Incident, refs: Refs<'_>) -> Value {
 }
 
 fn responders(refs: Refs<'_>, incident: &Incident) -> Vec<Value> {
-    let one = |responder: &crate::incident::Responder| {
+    let one = |responder: &Responder| {
         json!({
             "state": responder.state,
             "user": refs.user(&responder.user),
@@ -127,6 +153,32 @@ fn responders(refs: Refs<'_>, incident: &Incident) -> Vec<Value> {
         })
     };
     incident.responders.iter().map(one).collect()
+}
+
+/// Who was asked for help, grouped by the request; one request is one person's message at one time.
+fn responder_requests(refs: Refs<'_>, incident: &Incident) -> Vec<Value> {
+    let same = |a: &Responder, b: &Responder| {
+        (a.at, &a.requester, &a.message) == (b.at, &b.requester, &b.message)
+    };
+    let requests = incident.responders.chunk_by(same).filter_map(|asked| {
+        let first = asked.first()?;
+        let targets = asked.iter().map(|responder| {
+            let mut target = refs.user(&responder.user);
+            let people = json!([{ "state": responder.state, "user": refs.user(&responder.user) }]);
+            if let Some(members) = target.as_object_mut() {
+                members.insert("incidents_responders".to_owned(), people);
+            }
+            json!({ "responder_request_target": target })
+        });
+        Some(json!({
+            "incident": refs.incident(incident),
+            "requester": refs.user(&first.requester),
+            "requested_at": clock::seconds(first.at),
+            "message": first.message,
+            "responder_request_targets": targets.collect::<Vec<_>>(),
+        }))
+    });
+    requests.collect()
 }
 
 /// Writes a note.

@@ -150,7 +150,7 @@ async fn an_author_without_rights_is_refused_with_1018() {
     assert_eq!(pd.call_as(PRIYA_EMAIL, "POST", "/incidents", body()).await.status, 201);
 }
 
-/// RFC 9110 §6.6.1: a server with a clock says when it answered; the far side's clock is read from that.
+/// RFC 9110, section 6.6.1: a server with a clock says when it answered; the far side's clock is read from that.
 #[tokio::test]
 async fn every_answer_says_when_it_was_made() {
     let pd = Pd::start().await;

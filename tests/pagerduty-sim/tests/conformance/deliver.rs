@@ -275,3 +275,16 @@ async fn custom_headers_and_url_credentials_are_sent() {
     assert_eq!(hook.header("x-sync-env"), "prod");
     assert_eq!(hook.header("authorization"), "Basic aG9vazpzZWNyZXQ=");
 }
+
+/// §2.3: a body over 256 KB is lost, and its lane goes on.
+#[tokio::test]
+async fn a_body_over_256_kib_is_lost() {
+    let (pd, receiver, _) = with_receiver().await;
+    pd.knobs(json!({ "behaviour": { "max_title": 0 } })).await;
+    let incident = pd.create(&"x".repeat(300 * 1024)).await;
+    pd.update(id(&incident), json!({ "title": "short" })).await.incident();
+    pd.status(id(&incident), "acknowledged").await.incident();
+    receiver.wait(1).await;
+    pd.settled().await;
+    assert_eq!(receiver.types(), ["incident.acknowledged"]);
+}

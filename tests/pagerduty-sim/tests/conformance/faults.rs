@@ -166,3 +166,26 @@ async fn webhooks_can_be_lost() {
     assert_eq!(receiver.types(), ["incident.resolved"]);
     assert_eq!(pd.sim.deliveries(0)[0].outcome, "lost");
 }
+
+/// §3.2: every code of the documentation can be answered with, in its words.
+#[tokio::test]
+async fn every_documented_code_can_be_had() {
+    let pd = Pd::start().await;
+    for (status, code, words) in [
+        (400, 1005, "Data Updated Since Last Request"),
+        (400, 1011, "Cannot Process Reassign Action"),
+        (403, 2008, "Account Locked"),
+        (403, 2009, "Only HTTPS Requests Accepted"),
+        (400, 2011, "The Action Requires a requester_id"),
+        (403, 2012, "Account Expired"),
+        (408, 2016, "The Request Took Too Long to Process"),
+        (403, 2018, "Access Denied: May Have Lost Access at Resolve"),
+        (500, 2000, "Something went wrong on our side"),
+    ] {
+        let effect = json!({ "kind": "error", "status": status, "code": code });
+        rest(&pd, json!({ "next": 1, "effect": effect })).await;
+        let reply = pd.get("/abilities").await;
+        assert_eq!((reply.status, reply.code()), (status, code));
+        assert_eq!(reply.body["error"]["message"], words);
+    }
+}

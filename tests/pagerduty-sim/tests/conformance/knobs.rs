@@ -166,3 +166,40 @@ async fn events_are_limited_per_key() {
     let enqueue = async || pd.send("POST", "/v2/enqueue", &[], event.clone()).await.status;
     assert_eq!((enqueue().await, enqueue().await), (202, 429));
 }
+
+/// §10 (UNVERIFIED): the HTTP status of 1001 and 1002.
+#[tokio::test]
+async fn a_repetition_may_be_refused_with_another_status() {
+    let (pd, _) = behaving(json!({ "repeated_status": 409 })).await;
+    let incident = pd.create("t").await;
+    pd.status(id(&incident), "resolved").await.incident();
+    let again = pd.status(id(&incident), "resolved").await;
+    assert_eq!((again.status, again.code()), (409, 1001));
+}
+
+/// §2.5, §10 (UNVERIFIED): the body of a refusal about subscriptions.
+#[tokio::test]
+async fn refusals_about_subscriptions_may_have_a_shape_of_their_own() {
+    let (pd, _) = behaving(json!({ "subscription_errors_odd": true })).await;
+    let missing = pd.get("/webhook_subscriptions/PNONE").await;
+    let odd = json!({ "errors": { "code": 2100, "detail": "Not Found" } });
+    assert_eq!((missing.status, missing.body), (404, odd));
+    assert_eq!(pd.get("/incidents/QNONE").await.code(), 5001, "only those");
+}
+
+/// §6, §3.5 (UNVERIFIED): a scoped app may act as a bot.
+#[tokio::test]
+async fn the_agent_may_be_a_bot() {
+    let (pd, receiver) = behaving(json!({ "agent_is_bot": true })).await;
+    let incident = pd.create("t").await;
+    let path = format!("/incidents/{}/notes", id(&incident));
+    let noted = pd.call("POST", &path, json!({ "note": { "content": "n" } })).await;
+    assert_eq!(noted.body["note"]["user"]["type"], "bot_user_reference");
+    for hook in receiver.wait(2).await {
+        assert_eq!(hook.event()["agent"]["type"], "bot_user_reference");
+    }
+    let by_hand = json!({ "action": "acknowledge", "incident": id(&incident) });
+    pd.sim.act(by_hand).expect("a person acknowledges");
+    let hooks = receiver.wait(3).await;
+    assert_eq!(hooks[2].event()["agent"]["type"], "user_reference");
+}

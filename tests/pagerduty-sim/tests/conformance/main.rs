@@ -1,7 +1,7 @@
 //! What a client of PagerDuty meets, checked over real HTTP against the facts it was written from.
 //!
 //! Tests are named after what they check; the doc comment of each names its source: a section of the
-//! facts, and in brackets the document or capture behind it.
+//! list of facts (FACTS.md, which [`covered`] keeps in step), and in brackets the document or capture behind it.
 
 // The attribute tells clippy that helpers, too, may unwrap.
 #[cfg(test)]
@@ -9,7 +9,11 @@ mod auth;
 #[cfg(test)]
 mod changed;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod control;
+#[cfg(test)]
+mod covered;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod deliver;
 mod events_api;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod filters;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

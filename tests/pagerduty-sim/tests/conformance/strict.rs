@@ -101,3 +101,14 @@ async fn a_call_is_recorded_with_its_trace_and_without_its_key() {
     let shown = serde_json::to_string(&call).expect("JSON");
     assert!(!shown.contains(tandem_pagerduty_sim::ACCOUNT_TOKEN));
 }
+
+/// §3.6: what can be included is listed per call; anything else is ignored.
+#[tokio::test]
+async fn what_cannot_be_included_is_a_violation() {
+    let pd = Pd::start().await;
+    assert_eq!(pd.get("/incidents?include[]=bodies").await.status, 200);
+    assert_eq!(pd.get("/priorities?include[]=teams").await.status, 200);
+    let found = pd.sim.violations();
+    assert!(found[0].ends_with("nothing to include: bodies"), "{found:?}");
+    assert!(found[1].ends_with("unknown query parameter: include[]"), "{found:?}");
+}

@@ -160,3 +160,29 @@ async fn quirks_of_creation_are_knobs() {
     let reply = pd.call("POST", "/webhook_subscriptions", inactive).await;
     assert_eq!((reply.status, &reply.body["webhook_subscription"]["active"]), (201, &json!(false)));
 }
+
+/// §2.5: lists by scope need the id of the scope; a filter names something that exists.
+#[tokio::test]
+async fn subscriptions_are_listed_by_what_they_are_about() {
+    let pd = Pd::start().await;
+    let service = json!({ "type": "service_reference", "id": "P123ABC" });
+    let made =
+        create(&pd, body("https://a.example.test/h", &service, &["incident.triggered"])).await;
+    create(&pd, body("https://b.example.test/h", &account(), &["incident.triggered"])).await;
+    for (query, count) in [
+        ("", 2),
+        ("?filter_type=account", 1),
+        ("?filter_type=service&filter_id=P123ABC", 1),
+        ("?filter_type=service&filter_id=PL3DG3R", 0),
+    ] {
+        let listed = pd.get(&format!("/webhook_subscriptions{query}")).await;
+        let found = listed.body["webhook_subscriptions"].as_array().map(Vec::len);
+        assert_eq!(found, Some(count), "{query}");
+    }
+    assert_eq!(pd.get("/webhook_subscriptions?filter_type=team").await.status, 400);
+    let nowhere = json!({ "webhook_subscription": {
+        "filter": { "type": "service_reference", "id": "PNONE" },
+    } });
+    let path = format!("/webhook_subscriptions/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(pd.call("PUT", &path, nowhere).await.status, 404);
+}

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tandem_domain::{
-    event::{ForeignNote, Observation, Snapshot},
+    event::{ForeignNote, Observation, Snapshot, Summoned},
     field::Field,
     id::RecordId,
     incident::{Actor, Side},
@@ -122,10 +122,22 @@ fn observe(
         } else {
             remark::remark(kind, &event_type, data)
         },
+        summons: summons(kind, data),
         event_type,
         record,
         snapshot,
     })
+}
+
+/// That people were brought in.
+fn summons(kind: EventType, data: &Data<'_>) -> Option<Summoned> {
+    match kind {
+        EventType::Escalated => Some(Summoned::Escalated),
+        EventType::ResponderAdded => {
+            Some(Summoned::Asked { message: data.message.raw().map(str::to_owned) })
+        }
+        _ => None,
+    }
 }
 
 /// The one field whose change an event announces. A priority decides the severity.

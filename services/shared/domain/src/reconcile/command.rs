@@ -13,6 +13,10 @@ pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Confi
     let before = state.clone();
     let mut draft = Draft::resume(state, input, configs);
     let done = match &edit.change {
+        Change::Escalate { level, integration } => draft.escalate(edit, *level, *integration),
+        Change::Page { message, users, policies, integration } => {
+            draft.page(edit, message, (users, policies), *integration)
+        }
         Change::Resolve { conflict, choice } => draft.resolve(edit, *conflict, choice),
         Change::Link { integration, record } => draft.join_to(edit, *integration, record),
         Change::Unlink { link } => draft.part(edit, *link),

@@ -9,7 +9,7 @@ use crate::{
     conflict::Conflict,
     decision::{Cause, Decision, Head, Rule, stored},
     event::Event,
-    feed::{FieldChange, Happening},
+    feed::{FieldChange, Happening, News},
     field::{Field, Value},
     finding::Missed,
     id::{IncidentId, IntegrationId, LinkId, Mint, Org, RecordId},
@@ -22,7 +22,7 @@ use crate::{
 /// The mint of an event: the same event always mints the same ids.
 pub(super) fn mint(input: Input<'_>) -> Mint {
     let seed = format!("{}/{}", input.event.source(), input.event.delivery());
-    Mint::new(input.at, seed.as_bytes())
+    Mint::new(input.at, seed)
 }
 
 pub(super) struct Draft<'a> {
@@ -42,7 +42,7 @@ pub(super) struct Draft<'a> {
     pub(super) decisions: Vec<Decision>,
     pub(super) notes: Vec<NewNote>,
     pub(super) timeline: Vec<TimelineEntry>,
-    pub(super) feed: Vec<(Happening, serde_json::Value)>,
+    pub(super) feed: Vec<(Happening, News)>,
     pub(super) changes: Vec<FieldChange>,
     /// What should have been told and was found by looking.
     pub(super) missed: Vec<Missed>,
@@ -141,16 +141,6 @@ impl<'a> Draft<'a> {
     /// Sets a field and records why. Returns the field's new revision.
     pub(super) fn set(&mut self, ruling: Ruling) -> u64 {
         let rev = self.revise();
-        let before = self.incident.fields.get(&ruling.field).cloned();
-        let held = before.as_ref().and_then(|before| before.value.clone());
-        if self.fresh || held != ruling.value {
-            self.changes.push(FieldChange {
-                field: ruling.field,
-                before: held,
-                after: ruling.value.clone(),
-                by: ruling.by.clone(),
-            });
-        }
         let owned = Owned {
             value: ruling.value.clone(),
             rev,
@@ -161,7 +151,16 @@ impl<'a> Draft<'a> {
             span: ruling.span,
             via: ruling.link.map(|(link, _)| link),
         };
-        self.incident.fields.insert(ruling.field, owned);
+        let before = self.incident.fields.insert(ruling.field, owned);
+        let held = before.as_ref().and_then(|before| before.value.as_ref());
+        if self.fresh || held != ruling.value.as_ref() {
+            self.changes.push(FieldChange {
+                field: ruling.field,
+                before: held.cloned(),
+                after: ruling.value.clone(),
+                by: ruling.by.clone(),
+            });
+        }
         self.decide(before, ruling);
         rev
     }
@@ -213,8 +212,8 @@ impl<'a> Draft<'a> {
     pub(super) fn add_note(&mut self, note: NewNote) {
         self.revise();
         self.line(note.at, TimelineKind::Noted, note.text.clone(), note.author.clone());
-        let data = serde_json::json!({"note": note.id, "text": note.text, "by": note.author});
-        self.feed.push((Happening::Noted, data));
+        let (id, text, by) = (note.id, note.text.clone(), note.author.clone());
+        self.feed.push((Happening::Noted, News::Note { note: id, text, by }));
         self.notes.push(note);
     }
 
@@ -267,10 +266,8 @@ impl<'a> Draft<'a> {
         let text = format!("linked to {record} in {handle}{number}");
         let actor = Actor::unnamed(Side::External);
         self.line(at, TimelineKind::Linked, text, actor);
-        let data = serde_json::json!({
-            "link": link, "integration": handle, "record": record,
-        });
-        self.feed.push((Happening::Linked, data));
+        let (integration, record) = (handle.to_owned(), record.clone());
+        self.feed.push((Happening::Linked, News::Link { link, integration, record }));
         self.issue_notes();
     }
 

@@ -66,7 +66,10 @@ impl Draft<'_> {
             let edited = ours.and_then(|ours| ours.edited);
             let before = edited.is_some_and(|edited| began.is_some_and(|began| began < edited));
             let rev = ours.map_or(0, |ours| if before { base.min(ours.rev) } else { ours.rev });
-            self.rebase(link, field, Base { value: value.value.clone(), rev });
+            match self.seen_mut(link, field).and_then(|seen| seen.base.as_mut()) {
+                Some(base) if base.value == value.value => base.rev = rev,
+                _ => self.rebase(link, field, Base { value: value.value.clone(), rev }),
+            }
         }
         agree
     }
@@ -202,7 +205,7 @@ fn agents(link: &Link) -> impl Iterator<Item = &String> {
 }
 
 /// Whether somebody is named as the author who is none of those our calls appear under.
-fn is_stranger(link: &Link, actor: &Actor) -> bool {
+pub(super) fn is_stranger(link: &Link, actor: &Actor) -> bool {
     actor.id.is_some() && agents(link).next().is_some() && !is_known(link, actor)
 }
 

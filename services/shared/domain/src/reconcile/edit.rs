@@ -69,7 +69,9 @@ pub(super) fn apply(
             draft.finish(true)
         }
         (
-            Change::Resolve { .. }
+            Change::Escalate { .. }
+            | Change::Page { .. }
+            | Change::Resolve { .. }
             | Change::Link { .. }
             | Change::Unlink { .. }
             | Change::Resync { .. },

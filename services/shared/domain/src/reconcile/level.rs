@@ -20,14 +20,14 @@ use crate::{
 impl Draft<'_> {
     /// Brings the desired state of each link up to date.
     pub(super) fn level(&mut self) {
-        let actor = match self.input.event {
-            Event::Edit(edit) => Some(edit.author.clone()),
+        let Self { incident, links, configs, desired, conflicts, writes, input, .. } = self;
+        let actor = match input.event {
+            Event::Edit(edit) => Some(&edit.author),
             Event::Observation(_) | Event::Receipt(_) | Event::Finding(_) => {
-                let by = self.incident.fields.values().max_by_key(|owned| owned.rev);
-                by.map(|owned| owned.by.clone()).filter(|by| by.side == Side::Platform)
+                let by = incident.fields.values().max_by_key(|owned| owned.rev);
+                by.map(|owned| &owned.by).filter(|by| by.side == Side::Platform)
             }
         };
-        let Self { incident, links, configs, desired, conflicts, writes, input, .. } = self;
         for link in links.iter_mut().filter(|link| !link.detached) {
             let Some(config) = configs.get(&link.integration) else { continue };
             link.levelled = link.levelled.max(config.version);
@@ -38,7 +38,7 @@ impl Draft<'_> {
             let frozen = of_link.map(|open| open.field).collect();
             let side = Leveller { incident, config, frozen, at: input.at };
             if let Some(next) = side.next_desired(link, writes) {
-                desired.push(Desired { actor: actor.clone(), ..next });
+                desired.push(Desired { actor: actor.cloned(), ..next });
             }
             if link.problem.is_none() {
                 link.problem = side.without_partner(link);
@@ -81,7 +81,7 @@ const OPEN_MAX: usize = 16;
 
 #[derive(Default)]
 struct Wanted {
-    want: BTreeMap<Field, Want>,
+    values: Vec<(Field, Value)>,
     /// Whether a difference is not yet, or not yet so, on its way.
     news: bool,
     /// Whether the record exists but a field of it was never seen.
@@ -117,6 +117,7 @@ impl Leveller<'_> {
         if !(wanted.news || unsure || reread) {
             return None;
         }
+        let want = wants(link, wanted.values);
         link.version += 1;
         let version = link.version;
         let mut not_before = None;
@@ -133,16 +134,20 @@ impl Leveller<'_> {
             link.fields.entry(field).or_default().proving = Some(rev);
         }
         if create.is_some() {
-            // A label has no value by itself: whatever is seen was given to it.
+            // A label has no value by itself: whatever is seen was given to it. Where the platform
+            // never said anything, or has no say, what the record begins with is all there is.
             let by_itself = |field: &&Field| {
-                !wanted.want.contains_key(field) && !matches!(field, Field::Label(_))
+                !want.contains_key(field)
+                    && !matches!(field, Field::Label(_))
+                    && self.config.writes(**field)
+                    && self.incident.fields.contains_key(field)
             };
             for field in self.config.fields.keys().filter(by_itself) {
                 link.fields.entry(*field).or_default().begins = true;
             }
         }
-        self.open_intents(link, &wanted.want, writes);
-        link.published = Some(Published { want: wanted.want.clone() });
+        self.open_intents(link, &want, writes);
+        link.published = Some(Published { want: want.clone() });
         let named = |(field, want)| (self.config.external_name(field), want);
         Some(Desired {
             link: link.id,
@@ -152,7 +157,7 @@ impl Leveller<'_> {
             record: link.record.clone(),
             create,
             not_before,
-            want: wanted.want.into_iter().map(named).collect(),
+            want: want.into_iter().map(named).collect(),
             actor: None,
         })
     }
@@ -185,9 +190,9 @@ impl Leveller<'_> {
         self.config.fields.iter().find_map(|(field, rule)| {
             let seen = link.fields.get(field)?;
             let theirs = &seen.theirs.as_ref()?.value;
-            let taken = rule.lens.put(self.incident.value(*field), theirs, &seen.remembered);
+            let known = rule.lens.knows(self.incident.value(*field), theirs, &seen.remembered);
             let value = theirs.value.as_deref().unwrap_or_default();
-            taken.is_err().then(|| format!("{field}: {value:?} has no partner on the platform"))
+            (!known).then(|| format!("{field}: {value:?} has no partner on the platform"))
         })
     }
 
@@ -195,13 +200,11 @@ impl Leveller<'_> {
         let mut wanted = Wanted::default();
         let unanswered = link.confirmed < link.version;
         for field in self.config.fields.keys().copied().filter(|field| self.config.writes(*field)) {
-            let sent = link.published.as_ref().and_then(|published| published.want.get(&field));
             if self.frozen.contains(&field) {
                 // What is on its way is withdrawn by a state without it.
-                wanted.news |= sent.is_some() && unanswered;
+                wanted.news |= sent(link, field).is_some() && unanswered;
                 continue;
             }
-            let sent = sent.cloned();
             let value = match self.wish(link, field) {
                 Wish::Nothing => continue,
                 Wish::See => {
@@ -210,18 +213,12 @@ impl Leveller<'_> {
                 }
                 Wish::Hold(value) => value,
             };
-            let seen = link.fields.entry(field).or_default();
+            let Some(seen) = link.fields.get(&field) else { continue };
             let theirs = seen.theirs.as_ref().map(|theirs| &theirs.value.value);
             let says_else =
                 |open: &Intent| open.value != value && !self.says_ours(field, &open.value);
             let differs = theirs != Some(&value) || seen.open.iter().any(says_else);
-            let mut expect: Vec<_> = theirs.cloned().into_iter().collect();
-            for open in &seen.open {
-                if !expect.contains(&open.value) {
-                    expect.push(open.value.clone());
-                }
-            }
-            let on_its_way = sent.is_some_and(|sent| {
+            let on_its_way = sent(link, field).is_some_and(|sent| {
                 sent.value == value && theirs.is_none_or(|theirs| sent.expect.contains(theirs))
             });
             wanted.news |= differs && !on_its_way;
@@ -229,7 +226,7 @@ impl Leveller<'_> {
                 wanted.news = true;
                 wanted.unproven.push((field, rev));
             }
-            wanted.want.insert(field, Want { value, expect });
+            wanted.values.push((field, value));
         }
         wanted
     }
@@ -257,7 +254,7 @@ impl Leveller<'_> {
             (Ok(None), _) => return Wish::Nothing,
             // What has no partner here is somebody's business there: left alone, and listed.
             (Ok(Some(_)), Some(theirs))
-                if rule.lens.put(ours, theirs, &seen.remembered).is_err() =>
+                if !rule.lens.knows(ours, theirs, &seen.remembered) =>
             {
                 return Wish::Nothing;
             }
@@ -311,6 +308,27 @@ impl Leveller<'_> {
             }
         }
     }
+}
+
+/// What was last asked for of a field.
+fn sent(link: &Link, field: Field) -> Option<&Want> {
+    link.published.as_ref().and_then(|published| published.want.get(&field))
+}
+
+/// What is wanted, with what it may be found in place of.
+fn wants(link: &Link, values: Vec<(Field, Value)>) -> BTreeMap<Field, Want> {
+    let want = |(field, value)| {
+        let seen = link.fields.get(&field);
+        let theirs = seen.and_then(|seen| seen.theirs.as_ref());
+        let mut expect: Vec<_> = theirs.map(|it| it.value.value.clone()).into_iter().collect();
+        for open in seen.into_iter().flat_map(|seen| &seen.open) {
+            if !expect.contains(&open.value) {
+                expect.push(open.value.clone());
+            }
+        }
+        (field, Want { value, expect })
+    };
+    values.into_iter().map(want).collect()
 }
 
 /// What the last write that is under way is to put there, where theirs is a part of it.

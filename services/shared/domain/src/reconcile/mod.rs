@@ -2,7 +2,8 @@
 //!
 //! [`reconcile`] is pure and total. What arrives is judged field by field ([`observe`]), edits set
 //! ours ([`edit`]), receipts bring what a call saw and confirm writes ([`receipt`]), notes pass
-//! once ([`note`]). What was found by looking is taken in as if it had been told ([`find`]). At the end of *every* transition [`level`] compares ours with theirs and says
+//! once ([`note`]), and so does asking for people ([`summon`]). What was found by looking is taken in
+//! as if it had been told ([`find`]). At the end of *every* transition [`level`] compares ours with theirs and says
 //! what the external side should hold: no edge is ever relied upon.
 
 mod command;
@@ -18,6 +19,7 @@ mod observe;
 mod past;
 mod receipt;
 mod sight;
+mod summon;
 mod tell;
 
 use std::collections::BTreeMap;

@@ -148,7 +148,10 @@ fn link_for(draft: &Draft<'_>, observation: &Observation, record: &RecordId) -> 
 impl Draft<'_> {
     /// Takes in what a webhook shows, announces and brings.
     fn take_in(&mut self, link: LinkId, observation: &Observation, actor: Actor) {
-        let echo = self.knows(link, observation);
+        let asked = self.asked_for(link, observation);
+        let echo = asked.is_some() || self.knows(link, observation);
+        // Whoever asked for it is who did it, whatever name our calls have over there.
+        let actor = asked.unwrap_or(actor);
         if let (None, Some(record)) = (&observation.snapshot, &observation.record) {
             self.link_up(link, record, observation.occurred_at);
         }
@@ -177,6 +180,9 @@ impl Draft<'_> {
         if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {
             let (at, text) = (observation.occurred_at, remark.clone());
             self.line(at, TimelineKind::Remarked, text, actor.clone());
+            if observation.summons.is_some() {
+                self.tell_summoned(link, remark, &actor);
+            }
         }
         if let Some(note) = &observation.note {
             self.note_seen(link, note, observation.occurred_at, actor);

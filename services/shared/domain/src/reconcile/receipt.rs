@@ -61,12 +61,16 @@ pub(super) fn apply(
             draft.settle(link, (*version, previous), &fates, &seen, *uncertain);
         }
         Outcome::Noted { note, foreign } => draft.noted(link, *note, foreign),
+        Outcome::Summoned { request, received, after } => {
+            draft.summoned(link, *request, *received, after.as_deref());
+        }
         Outcome::Refused { version, before, reason, uncertain, previous } => {
             let call = Call { wrote: *uncertain, lags: true, previous };
             draft.read(link, before.as_deref(), version.unwrap_or(0), call);
             draft.refused(link, *version, reason, |intent| {
                 *uncertain || intent.attempted || was_tried(intent, previous)
             });
+            draft.summons_refused(link, &receipt.id, reason);
         }
     }
     draft.finish(false)

@@ -3,7 +3,7 @@
 use super::{Effect, State, Step, TimelineEntry, TimelineKind, draft::Draft};
 use crate::{
     event::Reply,
-    feed::{Happening, PublicEvent, incident_json},
+    feed::{Happening, News, PublicEvent, Shown},
     field::Field,
     incident::{Actor, Side},
 };
@@ -22,18 +22,16 @@ impl Draft<'_> {
         self.level();
         self.tell_changes();
         let mut feed = Vec::with_capacity(self.feed.len());
-        for (happening, mut data) in std::mem::take(&mut self.feed) {
+        for (happening, news) in std::mem::take(&mut self.feed) {
             self.incident.sequence += 1;
-            if let Some(data) = data.as_object_mut() {
-                data.insert("incident".to_owned(), incident_json(&self.incident));
-            }
             feed.push(PublicEvent {
                 org: self.incident.org.clone(),
                 incident: self.incident.id,
                 happening,
                 sequence: self.incident.sequence,
                 at: self.input.at,
-                data,
+                news,
+                shown: Shown::from(&self.incident),
             });
         }
         let revision = self.incident.revision;
@@ -66,7 +64,7 @@ impl Draft<'_> {
             let actor = by.unwrap_or_else(|| Actor::unnamed(Side::Platform));
             let (at, kind) = (self.incident.created_at, TimelineKind::Created);
             self.timeline.insert(0, TimelineEntry { at, kind, text: title, actor });
-            self.feed.insert(0, (Happening::Created, serde_json::json!({"changes": changes})));
+            self.feed.insert(0, (Happening::Created, News::Changes { changes }));
         } else if !changes.is_empty() {
             for change in &changes {
                 let at = self.incident.fields.get(&change.field).map_or(self.input.at, |f| f.at);
@@ -78,7 +76,7 @@ impl Draft<'_> {
                 );
                 self.line(at, TimelineKind::Changed, text, change.by.clone());
             }
-            self.feed.push((Happening::Updated, serde_json::json!({"changes": changes})));
+            self.feed.push((Happening::Updated, News::Changes { changes }));
         }
     }
 }

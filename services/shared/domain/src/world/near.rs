@@ -129,7 +129,7 @@ impl World {
                     read(after.as_deref());
                 }
                 Outcome::Refused { before, .. } => read(before.as_deref()),
-                Outcome::Noted { .. } => {}
+                Outcome::Noted { .. } | Outcome::Summoned { .. } => {}
             },
             Event::Finding(finding) => read(Some(&finding.reading)),
             Event::Edit(_) => {}

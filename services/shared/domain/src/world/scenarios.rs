@@ -89,6 +89,7 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
         strategy,
         from_email: None,
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 2.0,
         fields: field_rules(owner),
         services: vec![ServiceMapping {
@@ -242,6 +243,7 @@ impl World {
             begins: event_type.ends_with("triggered"),
             note: None,
             remark: None,
+            summons: None,
         };
         self.wire.push((self.now + i64::from(delay), Event::Observation(Box::new(observation))));
     }

@@ -114,6 +114,7 @@ pub(crate) fn integration(strategy: Strategy, owner: Side) -> Integration {
         strategy,
         from_email: None,
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 2.0,
         fields: field_rules(owner),
         services: vec![ServiceMapping {

@@ -99,6 +99,7 @@ pub(super) fn event(event: &Event) -> String {
             }
             Outcome::Refused { version, reason, .. } => format!("refused {version:?}: {reason}"),
             Outcome::Noted { .. } => "noted".to_owned(),
+            Outcome::Summoned { .. } => "summoned".to_owned(),
         },
         Event::Edit(it) => edit(it),
         Event::Finding(it) => format!("finding {} {}", it.id, reading(Some(&it.reading))),
@@ -116,6 +117,8 @@ pub(super) fn edit(edit: &Edit) -> String {
             format!("sets {}{on}", set.join(" "))
         }
         Change::Note { .. } => "writes a note".to_owned(),
+        Change::Escalate { level, .. } => format!("escalates to level {level}"),
+        Change::Page { .. } => "asks for help".to_owned(),
         Change::Resolve { choice, .. } => format!("decides {choice:?}"),
         Change::Link { record, .. } => format!("links {record}"),
         Change::Unlink { .. } => "unlinks".to_owned(),

@@ -77,6 +77,7 @@ impl World {
             begins: hook.event_type == "triggered",
             note: None,
             remark: None,
+            summons: None,
         };
         self.showed(side, &hook.shown, hook.edited);
         self.publish(Event::Observation(Box::new(event)), Some(side), vec![hook.shown]);

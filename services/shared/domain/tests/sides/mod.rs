@@ -86,6 +86,7 @@ pub(crate) fn integration(
         strategy,
         from_email: None,
         rate_limit: 900,
+        headroom: 0,
         backoff_multiplier: 2.0,
         fields: BTreeMap::from([
             (Field::Title, rule(Lens::Same, both)),
@@ -315,6 +316,7 @@ impl Sides {
             begins: false,
             note: None,
             remark: None,
+            summons: None,
         }
     }
 

@@ -119,7 +119,7 @@ async fn two_notes_that_have_each_others_id_swap(_: PgPoolOptions, database: PgC
     notes::write_tracks(&mut conn, &[&first, &second]).await.unwrap();
     let (first, second) = (track(1, Some("P2")), track(2, Some("P1")));
     notes::write_tracks(&mut conn, &[&first, &second]).await.unwrap();
-    let known = ["P1".to_owned()];
+    let known = [(link.id, "P1")];
     let tracks = notes::tracks(&mut conn, &[link.id], &[], &known).await.unwrap();
     assert_eq!(tracks, [(link.incident, second)], "only what is mentioned or on its way");
 }

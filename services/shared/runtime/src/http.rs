@@ -1,0 +1,115 @@
+//! Serving HTTP/1.1 to whoever comes: how many connections there may be, how long a head may take, and
+//! how much of it there may be.
+//!
+//! Nobody can take the door away from the others: where there is no room, who has said nothing for
+//! longest goes, and of one source there are never more than its share. A request that has begun is
+//! finished when the process stops.
+
+mod crowd;
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
+
+use self::crowd::{Crowd, Place};
+use crate::Stop;
+
+/// How long a request's head may take to arrive, which bounds how long a connection idles, too.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// The largest head. What comes of a body is read in pieces of at most this size, too.
+const HEAD_MAX: usize = 16 * 1024;
+/// The most headers.
+const HEADERS_MAX: usize = 64;
+/// How long to rest when a connection cannot be accepted, mostly for want of file descriptors.
+const REST: Duration = Duration::from_millis(50);
+/// What is said where everybody who is connected is being served.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\
+                      connection: close\r\n\r\n";
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Altogether.
+    pub connections: usize,
+    /// From one address. Behind a proxy everybody comes from there, so it is a large share.
+    pub per_source: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, per_source: 768 }
+    }
+}
+
+/// Serves until it is time to stop.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: Stop) {
+    let crowd = Arc::new(Crowd::new(limits));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.asked() => return,
+        };
+        match accepted {
+            Ok((stream, source)) => match Crowd::enter(&crowd, source.ip()) {
+                Some(place) => {
+                    let (router, asked) = (router.clone(), stop.clone());
+                    stop.spawn_work(connection(stream, router, place, asked));
+                }
+                None => refuse(&stream),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Turns somebody away; whether they hear why is up to their timing.
+fn refuse(stream: &TcpStream) {
+    metrics::counter!("tandem_connections_refused_total").increment(1);
+    stream.try_write(FULL).ok();
+}
+
+async fn connection(stream: TcpStream, router: Router, place: Place, stop: Stop) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "answers on a connection may be delayed");
+    }
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX);
+    let activity = place.activity();
+    let service = tower::service_fn(move |request: Request<_>| {
+        let (router, activity) = (router.clone(), activity.clone());
+        async move {
+            activity.begins();
+            let answer: Result<Response, Infallible> = router.oneshot(request.map(Body::new)).await;
+            activity.ends();
+            answer
+        }
+    });
+    let service = TowerToHyperService::new(service);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = place.given_away() => return,
+        () = stop.asked() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection broke");
+    }
+}
