@@ -161,8 +161,7 @@ async fn creating(
     about: &[About<'_>],
     found: &Found,
 ) -> Result<BTreeSet<IntegrationId>, StoreError> {
-    let unknown =
-        |about: &&About<'_>| about.blind && about.incidents_among(found).next().is_none();
+    let unknown = |about: &&About<'_>| about.blind && about.incidents_among(found).next().is_none();
     let asked: BTreeSet<_> =
         about.iter().filter(unknown).filter_map(|about| about.integration).collect();
     if asked.is_empty() {
@@ -264,9 +263,10 @@ impl<'a> About<'a> {
     /// The incidents it concerns, by what was found of records and links.
     fn incidents_among(&self, found: &Found) -> impl Iterator<Item = IncidentId> {
         let of_links = self.links.iter().filter_map(|link| found.links.get(link));
-        let of_records = self.records.iter().filter_map(|(integration, record)| {
-            found.records.get(integration)?.get(*record)
-        });
+        let of_records = self
+            .records
+            .iter()
+            .filter_map(|(integration, record)| found.records.get(integration)?.get(*record));
         let places = of_links.copied().chain(of_records.flatten().copied());
         let joined = places.filter_map(|place| Some(found.joints.get(place)?.incident));
         joined.chain(self.incident)

@@ -67,7 +67,8 @@ pub(crate) async fn insert(
     for (place, batch) in sizes.chunks(per_batch).enumerate() {
         let first = i64::try_from(first + place * per_batch)?;
         let ids: Vec<i64> = (first..).take(batch.len()).collect();
-        let bodies: Vec<String> = ids.iter().zip(batch).map(|(id, size)| body(*id, *size)).collect();
+        let bodies: Vec<String> =
+            ids.iter().zip(batch).map(|(id, size)| body(*id, *size)).collect();
         let watch = Stopwatch::start(backends);
         let mut transaction = store.begin().await?;
         sqlx::query("insert into bare select * from unnest($1::bigint[], $2::text[])")

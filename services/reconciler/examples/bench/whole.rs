@@ -114,11 +114,7 @@ pub(crate) async fn run(store: &Store, from: u64, size: u64) -> anyhow::Result<(
 }
 
 /// Decodes and applies messages, a batch at a time.
-async fn reconciled(
-    store: &Store,
-    messages: &[Message],
-    backends: &[i32],
-) -> anyhow::Result<Took> {
+async fn reconciled(store: &Store, messages: &[Message], backends: &[i32]) -> anyhow::Result<Took> {
     let watch = Stopwatch::start(backends);
     for batch in messages.chunks(BATCH) {
         let items: Vec<Item> = batch.iter().map(Message::item).collect::<Result<_, _>>()?;

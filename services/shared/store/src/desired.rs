@@ -47,7 +47,8 @@ impl Row {
 
 /// Writes desired states; of one link, the newest of the batch only.
 pub async fn write(conn: &mut PgConnection, states: &[Addressed<'_>]) -> Result<(), StoreError> {
-    let bodies = states.iter().map(|state| text_of(state.desired)).collect::<Result<Vec<_>, _>>()?;
+    let bodies =
+        states.iter().map(|state| text_of(state.desired)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         r#"
         insert into desired (link, subject, version, body, traceparent)

@@ -253,9 +253,7 @@ impl Leveller<'_> {
         let value = match (rule.lens.get(ours, theirs), theirs) {
             (Ok(None), _) => return Wish::Nothing,
             // What has no partner here is somebody's business there: left alone, and listed.
-            (Ok(Some(_)), Some(theirs))
-                if !rule.lens.knows(ours, theirs, &seen.remembered) =>
-            {
+            (Ok(Some(_)), Some(theirs)) if !rule.lens.knows(ours, theirs, &seen.remembered) => {
                 return Wish::Nothing;
             }
             // While the creation is under way, it is what it was asked to be.
