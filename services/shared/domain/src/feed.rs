@@ -84,6 +84,17 @@ pub enum News {
         /// The record.
         record: RecordId,
     },
+    /// People were brought in on a record.
+    Summons {
+        /// The link.
+        link: LinkId,
+        /// The integration's handle.
+        integration: String,
+        /// Who, in words for people.
+        text: String,
+        /// Who brought them in.
+        by: Actor,
+    },
 }
 
 /// An incident as the outside sees it.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{TimelineKind, draft::Draft, echo::is_stranger, sight::Sight};
 use crate::{
     event::{Edit, Observation, Reading, Refusal, Summoned},
-    feed::Happening,
+    feed::{Happening, News},
     field::Field,
     id::{EditId, IntegrationId, LinkId},
     incident::Actor,
@@ -198,10 +198,8 @@ impl Draft<'_> {
     }
 
     fn announce(&mut self, link: LinkId, text: &str, by: &Actor) {
-        let data = serde_json::json!({
-            "link": link, "integration": self.handle_of(link), "text": text, "by": by,
-        });
-        self.feed.push((Happening::Escalated, data));
+        let (integration, text, by) = (self.handle_of(link), text.to_owned(), by.clone());
+        self.feed.push((Happening::Escalated, News::Summons { link, integration, text, by }));
     }
 
     /// The call was made: what it showed is taken in, and later tellings of others are news again.
