@@ -56,6 +56,7 @@ fn as_told(finding: &Finding) -> Observation {
         snapshot: Some(snapshot.clone()),
         edited: None,
         begins: false,
+        summons: None,
         note: None,
         remark: None,
     }
