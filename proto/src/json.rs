@@ -30,14 +30,15 @@ pub use self::{
     },
     integration::{
         ClockDifference, FieldMapping, FieldOwnership, IgnoredEvent, IgnoredEvents, Integration,
-        MappingRow, Scope, ServiceMapping,
+        ManagedSubscription, MappingRow, Scope, ServiceMapping,
     },
     link::{
         ChangedLink, Conflict, ConflictCandidate, ConflictChoice, ConflictEnding,
         ConflictResolution, Link,
     },
     sync_status::{
-        Check, Checkup, Lane, LinkCounts, LinkFreshness, OutboundQueue, Retry, SyncStatus, Waiting,
+        Check, Checkup, HealingProgress, Lane, LinkCounts, LinkFreshness, NeverTold, OutboundQueue,
+        Retry, SyncStatus, Waiting, WebhookSubscriptions,
     },
 };
 use crate::{v1, words::Word};

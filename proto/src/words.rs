@@ -5,7 +5,7 @@
 
 use crate::v1::{
     ConflictReason, ConflictStanding, ConflictStrategy, ConflictTake, DeadLetterDirection,
-    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch,
+    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch, Sending,
     ServiceMatch, Severity, Side, Status, SyncState, Verdict,
 };
 
@@ -166,6 +166,16 @@ impl Word for SyncState {
     ];
 }
 
+impl Word for Sending {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::On, "on"),
+        (Self::Partly, "partly"),
+        (Self::Off, "off"),
+        (Self::Missing, "missing"),
+        (Self::Unknown, "unknown"),
+    ];
+}
+
 impl Word for Verdict {
     const WORDS: &'static [(Self, &'static str)] = &[
         (Self::Ok, "ok"),
@@ -205,6 +215,7 @@ mod tests {
         every_word_reads_back(PersonMatch::Unspecified);
         every_word_reads_back(ServiceMatch::Unspecified);
         every_word_reads_back(SyncState::Unspecified);
+        every_word_reads_back(Sending::Unspecified);
         every_word_reads_back(Verdict::Unspecified);
     }
 

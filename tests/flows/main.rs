@@ -16,6 +16,7 @@ mod egress;
 mod escalations;
 mod events;
 mod garbage;
+mod healing;
 mod outage;
 mod questions;
 mod rules;

@@ -38,7 +38,7 @@ async fn nats_away_is_a_503_and_the_redelivery_arrives_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_away_is_still_a_202_and_it_appears_afterwards() {
-    let mut stack = Stack::start_with(Options { own_postgres: true }).await;
+    let mut stack = Stack::start_with(Options { own_postgres: true, ..Options::default() }).await;
     let mut postgres = stack.postgres.take().expect("its own");
     tokio::task::block_in_place(|| postgres.kill9()).unwrap();
     let webhook = Webhook::triggered("EPG", "QPG", "without a database");

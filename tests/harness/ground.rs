@@ -9,6 +9,32 @@ use tandem_dev::{
 };
 use tandem_store::{PgPool, Store};
 
+/// How often it is looked for what nobody told, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Healing {
+    /// From one round through the log to the next.
+    pub log: &'static str,
+    /// How old an entry must be.
+    pub ripe: &'static str,
+    /// From one sweep to the next.
+    pub sweep: &'static str,
+    /// From one look at the subscriptions to the next.
+    pub watch: &'static str,
+}
+
+impl Healing {
+    /// Never within a test: most count the calls that are made.
+    pub const NEVER: Self = Self { log: "86400", ripe: "20", sweep: "86400", watch: "86400" };
+    /// All the time.
+    pub const ALWAYS: Self = Self { log: "1", ripe: "1", sweep: "1", watch: "1" };
+}
+
+impl Default for Healing {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
 /// What the services stand on.
 pub(crate) struct Ground {
     pub(crate) nats: Nats,
@@ -16,6 +42,7 @@ pub(crate) struct Ground {
     pub(crate) database: PgPool,
     database_url: String,
     root: PathBuf,
+    healing: Healing,
 }
 
 /// The services of a stack and where they are.
@@ -32,6 +59,7 @@ impl Ground {
     pub(crate) async fn prepare(
         dir: &tempfile::TempDir,
         own_postgres: bool,
+        healing: Healing,
     ) -> anyhow::Result<Self> {
         let root = workspace::root()?;
         let (nats, postgres) = tokio::task::block_in_place(|| {
@@ -55,7 +83,7 @@ impl Ground {
         let database_url = new_database(&server).await?;
         let store = Store::connect(&database_url, "test", 4)?;
         tandem_store::migrate(&store).await?;
-        Ok(Self { nats, postgres, database: store.pool().clone(), database_url, root })
+        Ok(Self { nats, postgres, database: store.pool().clone(), database_url, root, healing })
     }
 
     /// Starts the four services, admin first: it is the one that fills the configuration.
@@ -89,9 +117,25 @@ impl Ground {
             })?;
             anyhow::Ok(service)
         };
-        let admin = start("admin", &[("TANDEM_GRPC_ADDR", &grpc), ("TANDEM_REST_ADDR", &rest)])?;
+        let admin = start(
+            "admin",
+            &[
+                ("TANDEM_GRPC_ADDR", &grpc),
+                ("TANDEM_REST_ADDR", &rest),
+                ("TANDEM_SUBSCRIPTION_INTERVAL", "1"),
+            ],
+        )?;
         let reconciler = start("reconciler", &[])?;
-        let egress = start("pagerduty-egress", &[])?;
+        let Healing { log, ripe, sweep, watch } = self.healing;
+        let egress = start(
+            "pagerduty-egress",
+            &[
+                ("TANDEM_HEAL_INTERVAL", log),
+                ("TANDEM_HEAL_AFTER", ripe),
+                ("TANDEM_SWEEP_INTERVAL", sweep),
+                ("TANDEM_WATCH_INTERVAL", watch),
+            ],
+        )?;
         let upstream = format!("http://{rest}");
         let forwarding = [("TANDEM_HTTP_ADDR", http.as_str()), ("TANDEM_API_UPSTREAM", &upstream)];
         let ingress = start("ingress", &forwarding)?;

@@ -29,6 +29,8 @@ pub struct Integration {
     pub has_token: bool,
     pub signing_secrets: u32,
     pub webhook_path: String,
+    pub public_url: Option<String>,
+    pub subscriptions: Vec<ManagedSubscription>,
     pub clock_difference: Option<ClockDifference>,
     pub config_version: i64,
     pub etag: String,
@@ -57,11 +59,36 @@ impl From<v1::Integration> for Integration {
             has_token: from.has_token,
             signing_secrets: from.signing_secrets,
             webhook_path: from.webhook_path,
+            public_url: known(from.public_url),
+            subscriptions: from.subscriptions.into_iter().map(Into::into).collect(),
             clock_difference: from.clock_difference.map(Into::into),
             config_version: from.config_version,
             etag: from.etag,
             create_time: instant(from.create_time),
             update_time: instant(from.update_time),
+        }
+    }
+}
+
+/// [`v1::ManagedSubscription`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct ManagedSubscription {
+    pub id: String,
+    pub service: Option<String>,
+    pub create_time: Option<String>,
+    pub confirm_time: Option<String>,
+    pub replaced: bool,
+}
+
+impl From<v1::ManagedSubscription> for ManagedSubscription {
+    fn from(from: v1::ManagedSubscription) -> Self {
+        Self {
+            id: from.id,
+            service: known(from.service),
+            create_time: instant(from.create_time),
+            confirm_time: instant(from.confirm_time),
+            replaced: from.replaced,
         }
     }
 }

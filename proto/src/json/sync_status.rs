@@ -26,6 +26,9 @@ pub struct SyncStatus {
     pub last_outbound_time: Option<String>,
     pub clock_difference: Option<ClockDifference>,
     pub read_time: Option<String>,
+    pub subscription: Option<WebhookSubscriptions>,
+    pub never_told: NeverTold,
+    pub healing: Option<HealingProgress>,
 }
 
 impl From<v1::SyncStatus> for SyncStatus {
@@ -61,6 +64,72 @@ impl From<v1::SyncStatus> for SyncStatus {
             last_outbound_time: instant(from.last_outbound_time),
             clock_difference: from.clock_difference.map(Into::into),
             read_time: instant(from.read_time),
+            subscription: from.subscription.map(Into::into),
+            never_told: from.never_told.unwrap_or_default().into(),
+            healing: from.healing.map(Into::into),
+        }
+    }
+}
+
+/// [`v1::WebhookSubscriptions`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct WebhookSubscriptions {
+    pub sending: Option<&'static str>,
+    pub on: i64,
+    pub reason: Option<String>,
+    pub check_time: Option<String>,
+    pub enabled_time: Option<String>,
+}
+
+impl From<v1::WebhookSubscriptions> for WebhookSubscriptions {
+    fn from(from: v1::WebhookSubscriptions) -> Self {
+        Self {
+            sending: from.sending().word(),
+            on: from.on,
+            reason: known(from.reason),
+            check_time: instant(from.check_time),
+            enabled_time: instant(from.enabled_time),
+        }
+    }
+}
+
+/// [`v1::NeverTold`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct NeverTold {
+    pub count: i64,
+    pub median_s: Option<i64>,
+    pub worst_s: Option<i64>,
+    pub last_time: Option<String>,
+}
+
+impl From<v1::NeverTold> for NeverTold {
+    fn from(from: v1::NeverTold) -> Self {
+        let v1::NeverTold { count, median_s, worst_s, last_time } = from;
+        Self { count, median_s, worst_s, last_time: instant(last_time) }
+    }
+}
+
+/// [`v1::HealingProgress`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct HealingProgress {
+    pub reach_time: Option<String>,
+    pub swept_time: Option<String>,
+    pub open_records: i64,
+    pub sweep_calls: i64,
+    pub owed: i64,
+}
+
+impl From<v1::HealingProgress> for HealingProgress {
+    fn from(from: v1::HealingProgress) -> Self {
+        Self {
+            reach_time: instant(from.reach_time),
+            swept_time: instant(from.swept_time),
+            open_records: from.open_records,
+            sweep_calls: from.sweep_calls,
+            owed: from.owed,
         }
     }
 }

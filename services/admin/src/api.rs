@@ -1,7 +1,7 @@
 //! The calls, one file per proto service, and what several of them need.
 
 pub mod audit;
-mod change;
+pub(crate) mod change;
 pub mod conflict;
 pub mod dead_letter;
 pub mod directory;

@@ -5,7 +5,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use serde::de::DeserializeOwned;
-use tandem_bus::ask::{Answer, Due, Failed, Listed, Obstacle, Part, Question, Status};
+use tandem_bus::ask::{
+    Answer, Due, Failed, Listed, Obstacle, Part, Question, Status, Tended, Wanted,
+};
 use tandem_connectors::checkup::Check;
 use tandem_domain::{id::LinkId, integration::Integration};
 use tandem_store::integrations::Stored;
@@ -51,6 +53,35 @@ pub(crate) async fn checks(admin: &Admin, integration: &Integration) -> Result<V
         Some(Answer::Told { told }) => Ok(told),
         Some(Answer::Failed(failed)) => Err(failed.reason),
         None => Err(unanswered(admin, integration)),
+    }
+}
+
+/// Has the service that makes the calls see to the subscriptions that send to us.
+pub(crate) async fn subscriptions(
+    admin: &Admin,
+    integration: &Integration,
+    wanted: Wanted,
+) -> Result<Tended, Refusal> {
+    let (connector, id) = (&integration.connector, integration.id);
+    match admin.bus.ask(connector, id, &Question::Subscribe(wanted), ANSWER_WITHIN).await {
+        Some(Answer::Told { told }) => Ok(told),
+        Some(Answer::Failed(failed)) => Err(refused(integration, failed)),
+        None => Err(Refusal::Unanswered { message: unanswered(admin, integration) }),
+    }
+}
+
+/// Has a subscription send a ping.
+pub(crate) async fn ping(
+    admin: &Admin,
+    integration: &Integration,
+    subscription: &str,
+) -> Result<(), Refusal> {
+    let (connector, id) = (&integration.connector, integration.id);
+    let ping = Question::Ping { subscription: subscription.to_owned() };
+    match admin.bus.ask(connector, id, &ping, ANSWER_WITHIN).await {
+        Some(Answer::Told { told: () }) => Ok(()),
+        Some(Answer::Failed(failed)) => Err(refused(integration, failed)),
+        None => Err(Refusal::Unanswered { message: unanswered(admin, integration) }),
     }
 }
 

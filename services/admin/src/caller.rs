@@ -17,11 +17,14 @@ use crate::{check, refusal::Refusal};
 const ACTOR: &str = "x-actor";
 /// What a caller is called in the audit who does not say.
 const UNNAMED: &str = "unnamed";
+/// What the service itself is called there.
+const ITSELF: &str = "tandem";
 
 /// Whoever makes a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     email: Option<String>,
+    itself: bool,
 }
 
 impl Caller {
@@ -38,7 +41,13 @@ impl Caller {
         let Some(said) = said else { return Ok(Self::default()) };
         let text = std::str::from_utf8(said).map_err(|_| "must be an email address".to_owned());
         let email = text.and_then(check::email);
-        Ok(Self { email: email.map_err(|problem| Refusal::invalid(ACTOR, problem))? })
+        let email = email.map_err(|problem| Refusal::invalid(ACTOR, problem))?;
+        Ok(Self { email, itself: false })
+    }
+
+    /// The service itself, seeing to what it was told to see to.
+    pub(crate) fn itself() -> Self {
+        Self { email: None, itself: true }
     }
 
     /// The author of what the call changes.
@@ -48,7 +57,8 @@ impl Caller {
 
     /// Who they are in the audit.
     pub fn name(&self) -> &str {
-        self.email.as_deref().unwrap_or(UNNAMED)
+        let unnamed = if self.itself { ITSELF } else { UNNAMED };
+        self.email.as_deref().unwrap_or(unnamed)
     }
 }
 

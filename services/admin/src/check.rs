@@ -70,6 +70,17 @@ pub(crate) fn base_url(text: &str) -> Checked<String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// The root by which the outside reaches us; none for none.
+pub(crate) fn public_url(text: &str) -> Checked<Option<String>> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    base_url(text).map(Some).map_err(|_| {
+        "must be the root by which the outside reaches ingress, like https://tandem.example.com"
+            .to_owned()
+    })
+}
+
 pub(crate) fn direction(value: v1::Direction) -> Checked<Direction> {
     match value {
         v1::Direction::Inbound => Ok(Direction::Inbound),

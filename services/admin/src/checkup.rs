@@ -76,7 +76,8 @@ fn signature(admin: &Admin, stored: &Stored) -> Check {
     }
     let way_out =
         format!("im integration configure {} --signing-secret-file <FILE>", integration.handle);
-    let held = stored.signing_secrets.len();
+    let secrets = stored.secrets();
+    let held = secrets.len();
     if held == 0 {
         return Check::failed(name, "no signing secret is held: every webhook is refused", way_out);
     }
@@ -84,7 +85,7 @@ fn signature(admin: &Admin, stored: &Stored) -> Check {
     let works = |sealed: &String| {
         admin.keyring.open(&place, sealed).is_ok_and(|secret| round_trip(integration, &secret))
     };
-    let working = stored.signing_secrets.iter().filter(|sealed| works(sealed)).count();
+    let working = secrets.iter().filter(|sealed| works(sealed)).count();
     match held - working {
         0 => Check::ok(name, format!("{held} held, each signs and verifies")),
         broken => {

@@ -78,6 +78,7 @@ pub(crate) fn creation(
     }
     let backoff_multiplier = checks.take("backoff_multiplier", check::backoff_multiplier(backoff));
     let from_email = checks.take("from_email", check::email(&from.from_email));
+    let public_url = checks.take("public_url", check::public_url(&from.public_url));
     let secrets = secrets(&mut checks, from.credentials.unwrap_or_default());
     let scope = scope::given(&mut checks, &from.scope.unwrap_or_default());
     let naming = if from.handle.is_empty() {
@@ -107,6 +108,7 @@ pub(crate) fn creation(
             services: Vec::new(),
             scope,
             sync_escalations: from.sync_escalations,
+            public_url: public_url?,
             clock: Offset::default(),
             version: 1,
         };
@@ -155,6 +157,9 @@ pub(crate) fn change(
             }
             "from_email" => {
                 set(&mut to.from_email, checks.take(field, check::email(&from.from_email)));
+            }
+            "public_url" => {
+                set(&mut to.public_url, checks.take(field, check::public_url(&from.public_url)));
             }
             "sync_escalations" => to.sync_escalations = from.sync_escalations,
             _ if scope::is_part(field) => scope::change(&mut to.scope, &scope, field),

@@ -30,13 +30,19 @@ mod scope;
 pub mod settings;
 mod slug;
 mod status;
+pub mod subscriptions;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use tandem_bus::Bus;
+use tandem_domain::id::IntegrationId;
 use tandem_runtime::{Stop, ops::Readiness};
 use tandem_seal::Keyring;
 use tandem_store::Store;
@@ -55,6 +61,10 @@ pub struct Admin {
     keyring: Arc<Keyring>,
     /// Told after each change of configuration.
     changed: Arc<Notify>,
+    /// Told when subscriptions are to be seen to.
+    subscribing: Arc<Notify>,
+    /// What stands in the way of subscriptions.
+    problems: Arc<Mutex<HashMap<IntegrationId, String>>>,
     /// Told when a replay of dead letters begins.
     replays: Arc<Notify>,
     stop: Stop,
@@ -63,8 +73,9 @@ pub struct Admin {
 impl Admin {
     /// Puts together what calls work with.
     pub fn new(store: Store, bus: Bus, keyring: Keyring, stop: Stop) -> Self {
-        let (changed, replays) = (Arc::default(), Arc::default());
-        Self { store, bus, keyring: Arc::new(keyring), changed, replays, stop }
+        let (changed, replays, subscribing) = (Arc::default(), Arc::default(), Arc::default());
+        let (keyring, problems) = (Arc::new(keyring), Arc::default());
+        Self { store, bus, keyring, changed, subscribing, problems, replays, stop }
     }
 
     /// The bodies of messages on `subject` from now on; refused at once while NATS is away.
@@ -80,6 +91,27 @@ impl Admin {
         match timeout(LISTENING_WITHIN, self.bus.listen(subject)).await {
             Ok(listening) => listening.map_err(|error| away(error.into())),
             Err(elapsed) => Err(away(elapsed.into())),
+        }
+    }
+
+    /// What stands in the way of an integration's subscriptions, as far as this copy knows.
+    fn problem(&self, id: IntegrationId) -> Option<String> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    fn show_problem(&self, id: IntegrationId, problem: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = problems.get(&id).cloned();
+        match problem {
+            Some(problem) => drop(problems.insert(id, problem)),
+            None => drop(problems.remove(&id)),
+        }
+        let now = problems.get(&id).cloned();
+        let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("tandem_subscription_problems").set(f64::from(count));
+        drop(problems);
+        if let Some(now) = now.filter(|now| before.as_ref() != Some(now)) {
+            tracing::warn!(integration = %id, problem = now, "subscriptions are not as they should be");
         }
     }
 

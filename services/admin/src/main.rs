@@ -1,11 +1,12 @@
 //! Starts admin: settings, connections, then the publisher and the three ports.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use tandem_admin::{
     Admin, dead_letters, grpc, publisher, rest,
     settings::{Command, Settings},
+    subscriptions,
 };
 use tandem_bus::Bus;
 use tandem_runtime::{Stop, ops, process};
@@ -47,6 +48,8 @@ async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Res
 
     stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
+    let every = Duration::from_secs(settings.subscription_interval.into());
+    stop.spawn_dropped("subscriptions", subscriptions::run(admin.clone(), every));
     stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
     let readiness = admin.readiness();
     grpc::serve(admin.clone(), settings.grpc_addr, &stop).await?;

@@ -100,10 +100,13 @@ async fn all(admin: &Admin) -> Result<Vec<Stored>, StoreError> {
 }
 
 fn snapshot(stored: Stored) -> Snapshot {
+    let signing_secrets = stored.secrets();
+    let senders = stored.subscriptions.iter().map(|held| held.id.clone()).collect();
     Snapshot {
         integration: stored.integration,
         token: stored.token,
-        signing_secrets: stored.signing_secrets,
+        signing_secrets,
+        senders,
         deleted: stored.deleted,
     }
 }

@@ -35,6 +35,15 @@ pub struct Settings {
     /// Root under which the outside reaches ingress, to answer whole webhook addresses
     #[arg(long, env = "TANDEM_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// Seconds from one look at the managed webhook subscriptions to the next, at most
+    #[arg(
+        long,
+        env = "TANDEM_SUBSCRIPTION_INTERVAL",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    pub subscription_interval: u32,
     /// Serve on other addresses than loopback although nobody has to say who they are
     #[arg(long, env = "TANDEM_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,

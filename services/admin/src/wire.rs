@@ -17,11 +17,11 @@ use tandem_domain::{
 use tandem_proto::{v1, words::Word as _};
 use tandem_store::{
     inbox::{Ignored, IgnoredEvent},
-    integrations::Stored,
+    integrations::{Stored, Subscription},
     timeline::Line,
 };
 
-pub(crate) use self::sync_status::{check, outbound};
+pub(crate) use self::sync_status::{check, healing, never_told, outbound, subscribed};
 
 /// An instant as protobuf has it.
 pub(crate) fn instant(at: Timestamp) -> prost_types::Timestamp {
@@ -50,7 +50,7 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         from_email: from.from_email.clone().unwrap_or_default(),
         credentials: None,
         has_token: stored.token.is_some(),
-        signing_secrets: u32::try_from(stored.signing_secrets.len()).unwrap_or(u32::MAX),
+        signing_secrets: u32::try_from(stored.secrets().len()).unwrap_or(u32::MAX),
         webhook_path: format!("/api/v1/webhooks/{}", from.id),
         config_version: number(from.version),
         etag: from.version.to_string(),
@@ -59,6 +59,18 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         scope: Some(scope(&from.scope)),
         sync_escalations: from.sync_escalations,
         clock_difference: None,
+        public_url: from.public_url.clone().unwrap_or_default(),
+        subscriptions: stored.subscriptions.iter().map(subscription).collect(),
+    }
+}
+
+fn subscription(from: &Subscription) -> v1::ManagedSubscription {
+    v1::ManagedSubscription {
+        id: from.id.clone(),
+        service: from.service.clone().unwrap_or_default(),
+        create_time: Some(instant(from.made_at)),
+        confirm_time: from.confirmed_at.map(instant),
+        replaced: from.replaced,
     }
 }
 

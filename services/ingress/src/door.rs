@@ -6,6 +6,7 @@ use axum::{
     Router,
     body::{Body, HttpBody as _},
     extract::State,
+    http::HeaderMap,
     response::Response,
     routing::{any, post},
 };
@@ -53,6 +54,16 @@ pub(crate) struct Addressee {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) inbound: &'static dyn Inbound,
     pub(crate) opened: Arc<Opened>,
+}
+
+impl Addressee {
+    /// Whether a delivery comes from a subscription that may be so new that its secret is not known
+    /// here: what sends to this integration is seen to by us, and this is none of what we know of.
+    pub(crate) fn is_news(&self, headers: &HeaderMap) -> bool {
+        let Snapshot { integration, senders, .. } = &*self.snapshot;
+        integration.public_url.is_some()
+            && self.inbound.sender(headers).is_some_and(|sender| !senders.contains(&sender))
+    }
 }
 
 impl Door {

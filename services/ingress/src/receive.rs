@@ -139,6 +139,7 @@ pub(crate) fn verify<'a>(
     to.inbound.verify(headers, body, &to.opened.secrets).map_err(|refusal| match refusal {
         Refusal::Wrong if !loaded => Rejection::NotLoaded,
         Refusal::Wrong if to.opened.is_partial() => Rejection::Unjudged,
+        Refusal::Wrong if to.is_news(headers) => Rejection::NewSender,
         refusal => Rejection::Signature(refusal),
     })
 }

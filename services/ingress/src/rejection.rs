@@ -46,6 +46,9 @@ pub(crate) enum Rejection {
     /// The signature fits none of the secrets we could look at, and there are more.
     #[error("the signature cannot be judged: a signing secret does not open")]
     Unjudged,
+    /// It comes from a subscription whose secret may be on its way to us.
+    #[error("the secret of this subscription is not known here, or not yet")]
+    NewSender,
     /// The signature was judged.
     #[error(transparent)]
     Signature(Refusal),
@@ -78,6 +81,7 @@ impl Rejection {
             | Self::Unknown
             | Self::NoSecret
             | Self::Unjudged
+            | Self::NewSender
             | Self::Unwritable(_)
             | Self::NotStored(_)
             | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -97,6 +101,7 @@ impl Rejection {
             Self::Deleted => "deleted_integration",
             Self::NoSecret => "no_secret",
             Self::Unjudged => "secret_does_not_open",
+            Self::NewSender => "unknown_subscription",
             Self::Signature(Refusal::Missing) => "signature_missing",
             Self::Signature(Refusal::Malformed) => "signature_malformed",
             Self::Signature(Refusal::Wrong) => "signature_wrong",

@@ -100,6 +100,7 @@ mod tests {
             integration: serde_json::from_value(integration).unwrap(),
             token: None,
             signing_secrets: sealed.to_vec(),
+            senders: Vec::new(),
             deleted: false,
         }
     }

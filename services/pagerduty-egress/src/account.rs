@@ -152,7 +152,13 @@ pub(crate) mod tests {
         .unwrap();
         let place = token_place(integration.id);
         let token = token.map(|token| keys().seal(&place, &SecretString::from(token)).unwrap());
-        Snapshot { integration, token, signing_secrets: Vec::new(), deleted: false }
+        Snapshot {
+            integration,
+            token,
+            signing_secrets: Vec::new(),
+            senders: Vec::new(),
+            deleted: false,
+        }
     }
 
     /// An account at a version of the configuration, which hardly limits the calls.

@@ -110,6 +110,7 @@ mod tests {
             id: "PN1".to_owned(),
             content: content.to_owned(),
             created_at: at.parse().ok(),
+            by: None,
         };
         assert!(is_ours(&note("a\r\nb\n", "2026-03-02T09:14:00Z"), "a\nb", earliest));
         assert!(is_ours(&note("a", "unknown"), "a", earliest));

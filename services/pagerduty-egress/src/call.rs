@@ -229,6 +229,7 @@ impl<'a> Caller<'a> {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let mut outgoing = self
             .http
@@ -334,6 +335,8 @@ fn http_date(text: &str) -> Option<Timestamp> {
 impl Exchange {
     fn value(&self) -> Option<Json> {
         match self {
+            // Some calls are answered by their status alone.
+            Self::Answered { status: 200..=299, body, .. } if body.is_empty() => Some(Json::Null),
             Self::Answered { status: 200..=299, body, .. } => serde_json::from_slice(body).ok(),
             _ => None,
         }

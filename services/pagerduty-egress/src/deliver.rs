@@ -17,6 +17,7 @@ use tandem_domain::{
     id::Connector,
 };
 use tandem_runtime::clock;
+use tandem_seal::Keyring;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     call::{Caller, Failure, Trouble},
     catalog::Catalog,
     gate::{self, Gate, Permit},
+    heal::{Rhythm, shown::Shown, turns::Turns},
     report::{self, Unwritable},
     scheduler::{Again, Job},
     settle::{self, Setback},
@@ -44,6 +46,14 @@ pub struct Delivery {
     pub catalog: Catalog,
     /// Which versions were attempted last.
     pub attempts: Attempts,
+    /// What opens and seals secrets.
+    pub keys: Arc<Keyring>,
+    /// Who has which record in hand.
+    pub turns: Turns,
+    /// What is told of the healer.
+    pub shown: Shown,
+    /// How often the healer does what.
+    pub rhythm: Rhythm,
     /// The connector's name in subjects.
     pub connector: Connector,
     /// How long after it was sent something whose outcome is unknown may still take effect.
@@ -57,6 +67,10 @@ pub struct Delivery {
 impl Delivery {
     /// Carries a piece of work out and reports; `None` when all of that is done.
     pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
+        let _turn = match job.work.record() {
+            Some(record) => Some(self.turns.take(record).await),
+            None => None,
+        };
         let mut caller =
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;

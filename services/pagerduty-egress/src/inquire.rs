@@ -7,6 +7,7 @@
 
 mod checkup;
 mod read;
+mod subscribe;
 
 use std::{
     collections::HashMap,
@@ -93,6 +94,14 @@ impl Inquiries {
             Question::Test => {
                 let told = checkup::checks(delivery, ANSWER_WITHIN).await;
                 return delivery.bus.answer(asked, &Answer::Told { told }).await;
+            }
+            Question::Subscribe(wanted) => {
+                let answer = subscribe::tend(delivery, &wanted, ANSWER_WITHIN).await;
+                return delivery.bus.answer(asked, &answer).await;
+            }
+            Question::Ping { subscription } => {
+                let answer = subscribe::ping(delivery, &subscription, ANSWER_WITHIN).await;
+                return delivery.bus.answer(asked, &answer).await;
             }
             Question::OnCall { schedule, part } => (List::OnCall(schedule), part),
             Question::Schedules(part) => (List::Schedules, part),

@@ -32,6 +32,8 @@ pub enum Lane {
     Notes,
     /// What changes nothing over there.
     Reads,
+    /// Looking for what nobody told. It comes in by itself, too.
+    Healing,
 }
 
 impl Lane {
@@ -49,6 +51,7 @@ impl Lane {
             Self::Fields => "fields",
             Self::Notes => "notes",
             Self::Reads => "reads",
+            Self::Healing => "healing",
         }
     }
 

@@ -6,7 +6,7 @@
 //! taken in hand and [`deliver`]ed: [`settle`] and [`act`] make the [`call`]s, [`report`] tells
 //! what came of them. What calls look like and what answers mean is the connector's knowledge;
 //! how fast they may go is [`pace`]'s; how things stand is told by [`status`], and what the account
-//! has by [`inquire`].
+//! has by [`inquire`]. What nobody told is found by [`heal`].
 //!
 //! It needs nothing but NATS, and may die at any instant: messages are acknowledged only when
 //! their report is stored, and nothing whose outcome is unknown is sent again before looking.
@@ -19,6 +19,7 @@ pub mod catalog;
 pub mod deliver;
 pub mod fleet;
 pub mod gate;
+pub mod heal;
 pub mod inquire;
 pub mod lanes;
 pub mod meters;

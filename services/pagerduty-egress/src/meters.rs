@@ -41,6 +41,7 @@ pub struct Meters {
     acting: Gauge,
     waiting: Vec<(Lane, Gauge)>,
     paused: Gauge,
+    unsubscribed: Gauge,
 }
 
 impl Meters {
@@ -51,6 +52,7 @@ impl Meters {
             acting: Gauge::new("tandem_acting_integrations", None),
             waiting: Lane::ALL.map(waiting).into(),
             paused: Gauge::new("tandem_paused_integrations", None),
+            unsubscribed: Gauge::new("tandem_unsubscribed_integrations", None),
         }
     }
 
@@ -65,6 +67,7 @@ impl Meters {
         }
         self.acting.set(1.0);
         self.paused.set(f64::from(u8::from(delivery.gate.is_shut())));
+        self.unsubscribed.set(f64::from(u8::from(delivery.shown.is_off())));
     }
 }
 

@@ -19,11 +19,7 @@ use tandem_domain::{
 use tandem_runtime::{clock, trace};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    call::Failure,
-    scheduler::Job,
-    work::{Task, Work},
-};
+use crate::{call::Failure, scheduler::Job, work::Work};
 
 /// How long to wait before telling again.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -50,7 +46,7 @@ pub fn receipt(
             ("refused", before.as_ref().map(|reading| reading.snapshot.record.clone()))
         }
     };
-    let record = record.or_else(|| record_of(work).cloned());
+    let record = record.or_else(|| work.record().cloned());
     let record = record.as_ref().map(RecordId::as_str);
     // The first delivery's report may be there already, and says something else.
     let again = work.redelivered && matches!(outcome, Outcome::Settled { .. });
@@ -60,13 +56,6 @@ pub fn receipt(
         Receipt { id: id.clone(), integration: work.integration(), link: work.link(), outcome };
     let message = Outgoing::json(subject, id, &Event::Receipt(receipt))?;
     Ok(message.traced(traceparent(work)))
-}
-
-const fn record_of(work: &Work) -> Option<&RecordId> {
-    match &work.task {
-        Task::State(desired) => desired.record.as_ref(),
-        Task::Act(act) => Some(&act.record),
-    }
 }
 
 /// The dead letter for work that was refused; `failure` is the call, where it came to one.
@@ -81,7 +70,7 @@ pub fn letter(
         direction: Direction::Out,
         integration: Some(work.integration()),
         link: Some(work.link()),
-        record: record_of(work).cloned(),
+        record: work.record().cloned(),
         cause: cause.to_owned(),
         group: failure.map_or_else(|| cause.to_owned(), |failure| failure.group.clone()),
         at: clock::now(),
@@ -162,6 +151,7 @@ mod tests {
     use tandem_connectors::pagerduty::{refusal::Class, rest};
 
     use super::*;
+    use crate::work::Task;
 
     fn work(task: Json, act: bool) -> Work {
         let original = task.to_string().into();

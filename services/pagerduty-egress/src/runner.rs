@@ -34,6 +34,7 @@ use tracing::Instrument;
 use crate::{
     deliver::Delivery,
     gate::Permit,
+    heal,
     inquire::Inquiries,
     lanes::Lane,
     meters::Meters,
@@ -127,10 +128,13 @@ impl Runner {
         let (sender, mut inbox) = mpsc::channel(BATCH);
         let mut in_hand = InHand::new();
         let consume = consume(Arc::clone(&self.delivery), self.id, sender);
+        let (delivery, id) = (Arc::clone(&self.delivery), self.id);
+        let healing = Box::pin(heal::run(&delivery, id));
         let serve = async {
             tokio::select! {
                 () = self.serve(&mut inbox, &mut in_hand) => {}
                 () = seat.over(term) => {}
+                () = healing => {}
             }
             self.finish(&mut inbox, &mut in_hand).await;
         };
@@ -183,8 +187,8 @@ impl Runner {
     async fn answer(&self, mut asked: Asked) -> Option<Inquiry> {
         match asked.question.take() {
             Some(Question::Status) => {
-                let (gate, now) = (&self.delivery.gate, Instant::now());
-                let status = status(&self.scheduler, gate, now, clock::now());
+                let of = (&self.delivery.gate, &self.delivery.shown);
+                let status = status(&self.scheduler, of, Instant::now(), clock::now());
                 self.delivery.bus.answer(asked, &status).await;
                 None
             }

@@ -10,6 +10,7 @@ use tandem_bus::ask::{Due, Retrying, Status};
 
 use crate::{
     gate::{Gate, Standing},
+    heal::shown::Shown,
     lanes::Lane,
     scheduler::{Job, Scheduler},
 };
@@ -19,7 +20,12 @@ const TOLD: usize = 20;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Tells how things stand at `now`, which is `at` on the wall.
-pub fn status<T>(scheduler: &Scheduler<T>, gate: &Gate, now: Instant, at: Timestamp) -> Status {
+pub fn status<T>(
+    scheduler: &Scheduler<T>,
+    (gate, shown): (&Gate, &Shown),
+    now: Instant,
+    at: Timestamp,
+) -> Status {
     let (standing, account) = (gate.standing(), gate.account());
     let (mut waiting, mut calls) = (by_lane(), 0);
     let mut retrying = Vec::new();
@@ -54,6 +60,8 @@ pub fn status<T>(scheduler: &Scheduler<T>, gate: &Gate, now: Instant, at: Timest
             .map(|(due, job)| told(job, later(due.saturating_duration_since(now))))
             .collect(),
         next,
+        subscribed: shown.subscribed(),
+        healed: shown.healed(),
     }
 }
 

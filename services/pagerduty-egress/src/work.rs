@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tandem_bus::{consume::Taken, subjects};
 use tandem_connectors::pagerduty;
 use tandem_domain::{
-    id::{Connector, IntegrationId, LinkId},
+    id::{Connector, IntegrationId, LinkId, RecordId},
     incident::Actor,
     outbound::{Act, Desired},
 };
@@ -92,6 +92,14 @@ impl Work {
         match &self.task {
             Task::State(desired) => desired.link,
             Task::Act(act) => act.link,
+        }
+    }
+
+    /// The record it is about, where there is one already.
+    pub const fn record(&self) -> Option<&RecordId> {
+        match &self.task {
+            Task::State(desired) => desired.record.as_ref(),
+            Task::Act(act) => Some(&act.record),
         }
     }
 

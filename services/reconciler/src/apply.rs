@@ -239,6 +239,7 @@ fn is_on(subject: &str, event: &Event) -> bool {
     match event {
         Event::Observation(observation) => integration(observation.integration),
         Event::Receipt(receipt) => integration(receipt.integration),
+        Event::Finding(finding) => integration(finding.integration),
         Event::Edit(edit) => subject == subjects::edited(&edit.org, edit.incident),
     }
 }

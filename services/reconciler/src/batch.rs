@@ -13,7 +13,8 @@ use tandem_domain::{
     decision::Decision,
     event::{Change, Event, Outcome, Reply},
     feed::PublicEvent,
-    id::{ConflictId, IncidentId, IntegrationId, LinkId, NoteId},
+    finding::Missed,
+    id::{ConflictId, IncidentId, IntegrationId, LinkId, NoteId, RecordId},
     integration::Integration,
     link::link_of_key,
     outbound::{Act, Desired},
@@ -83,6 +84,8 @@ pub(crate) struct Written {
     pub(crate) desired: Vec<Traced<Desired>>,
     pub(crate) acts: Vec<Traced<Act>>,
     pub(crate) feed: Vec<Traced<PublicEvent>>,
+    /// What should have been told and was found by looking.
+    pub(crate) missed: Vec<Missed>,
     pub(crate) replies: Vec<(String, Reply)>,
     /// Clocks that were measured noticeably better than what is stored.
     pub(crate) clocks: Vec<(IntegrationId, Offset)>,
@@ -111,6 +114,7 @@ pub(crate) fn work(items: &[&Item], mut loaded: Loaded, now: jiff::Timestamp) ->
         let org = match &item.event {
             Event::Observation(observation) => org_of.get(&observation.integration),
             Event::Receipt(receipt) => org_of.get(&receipt.integration),
+            Event::Finding(finding) => org_of.get(&finding.integration),
             Event::Edit(edit) => Some(&edit.org.to_string()),
         };
         let configs = org.and_then(|org| by_org.get(org)).unwrap_or(&none);
@@ -170,13 +174,27 @@ impl Written {
                 let record = observation.record.as_ref()?;
                 let snapshot = observation.snapshot.as_ref();
                 let key = snapshot.and_then(|snapshot| snapshot.key.as_deref());
-                let keyed = || self.index.of_link(key.and_then(link_of_key)?);
-                self.index
-                    .attached(observation.integration, record)
-                    .or_else(keyed)
-                    .or_else(|| self.index.detached(observation.integration, record))
+                self.of_record(observation.integration, record, key)
+            }
+            Event::Finding(finding) => {
+                let snapshot = &finding.reading.snapshot;
+                self.of_record(finding.integration, &snapshot.record, snapshot.key.as_deref())
             }
         }
+    }
+
+    /// The incident of a record, by the record or by the key that was given it by us.
+    fn of_record(
+        &self,
+        integration: IntegrationId,
+        record: &RecordId,
+        key: Option<&str>,
+    ) -> Option<IncidentId> {
+        let keyed = || self.index.of_link(key.and_then(link_of_key)?);
+        self.index
+            .attached(integration, record)
+            .or_else(keyed)
+            .or_else(|| self.index.detached(integration, record))
     }
 
     /// Whether the record that an event names is joined to another incident than its own.
@@ -211,6 +229,7 @@ impl Written {
         self.desired.extend(with(step.desired, traced));
         self.acts.extend(with(step.acts, traced));
         self.feed.extend(with(step.feed, traced));
+        self.missed.extend(step.missed);
     }
 }
 

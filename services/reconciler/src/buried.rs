@@ -85,13 +85,14 @@ fn letter(found: &Found<'_>, event: Option<&Event>, cause: String, group: String
 fn link(event: &Event) -> Option<LinkId> {
     match event {
         Event::Receipt(receipt) => Some(receipt.link),
-        Event::Observation(_) | Event::Edit(_) => None,
+        Event::Observation(_) | Event::Edit(_) | Event::Finding(_) => None,
     }
 }
 
 fn record(event: &Event) -> Option<RecordId> {
     match event {
         Event::Observation(observation) => observation.record.clone(),
+        Event::Finding(finding) => Some(finding.reading.snapshot.record.clone()),
         Event::Receipt(_) | Event::Edit(_) => None,
     }
 }

@@ -10,8 +10,8 @@ use tandem_domain::{
     reconcile::{NoteTrack, State},
 };
 use tandem_store::{
-    PgConnection, StoreError, conflicts, decisions, desired, incidents, links, notes, outbox,
-    timeline, writes,
+    PgConnection, StoreError, conflicts, decisions, desired, healing, incidents, links, notes,
+    outbox, timeline, writes,
 };
 
 use crate::batch::Written;
@@ -64,6 +64,9 @@ pub(crate) async fn write(
 ) -> Result<(), StoreError> {
     if written.changed.is_empty() {
         return Ok(());
+    }
+    if !written.missed.is_empty() {
+        healing::missed(conn, &written.missed).await?;
     }
     let rows = Rows::of(written);
     if !rows.made.is_empty() {

@@ -3,7 +3,8 @@
 //! [`apply`] takes what is ready from `tandem.in.>`, applies the rules in one transaction and
 //! acknowledges only after the commit; [`relay`] publishes what was decided. A crash anywhere in
 //! between repeats a batch, and the inbox makes the repetition change nothing. [`sweep`] has links
-//! compared again after a change of configuration, [`seal`] seals what was decided.
+//! compared again after a change of configuration, [`unseen`] has records read that nobody saw for long;
+//! [`healing`] keeps how far healers have come, [`seal`] seals what was decided.
 
 use mimalloc::MiMalloc;
 
@@ -11,6 +12,7 @@ pub mod apply;
 mod batch;
 mod buried;
 mod commit;
+pub mod healing;
 mod index;
 mod load;
 mod measure;
@@ -19,6 +21,7 @@ pub mod seal;
 pub mod settings;
 pub mod sweep;
 pub mod transact;
+pub mod unseen;
 
 /// What an event takes is small, of all sizes and given back at once, and there are hundreds of such
 /// pieces: handing them out is a large part of what it costs.

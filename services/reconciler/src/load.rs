@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tandem_domain::{
     event::{Change, Event, Outcome},
+    finding::Finding,
     id::{IncidentId, IntegrationId, LinkId, NoteId},
     incident::Incident,
     link::link_of_key,
@@ -134,11 +135,11 @@ async fn states(
         }
     }
     let (mut mentioned, mut foreign) = (Vec::new(), Vec::new());
-    for about in about.iter().filter(|about| about.note.is_some() || about.foreign.is_some()) {
+    for about in about.iter().filter(|about| about.note.is_some() || !about.foreign.is_empty()) {
         let of = about.incidents_among(found).filter_map(|id| states.get(&id));
         for link in of.flat_map(|state| &state.links).map(|link| link.id) {
             mentioned.extend(about.note.map(|note| (link, note)));
-            foreign.extend(about.foreign.map(|note| (link, note)));
+            foreign.extend(about.foreign.iter().map(|note| (link, *note)));
         }
     }
     for (incident, track) in notes::tracks(conn, &joined, &mentioned, &foreign).await? {
@@ -179,7 +180,7 @@ struct About<'a> {
     integration: Option<IntegrationId>,
     org: Option<String>,
     note: Option<NoteId>,
-    foreign: Option<&'a str>,
+    foreign: Vec<&'a str>,
     /// Whether it names a record of which it shows nothing.
     blind: bool,
 }
@@ -196,7 +197,7 @@ impl<'a> About<'a> {
                     records: record.map(|it| (integration, it.as_str())).into_iter().collect(),
                     links: key.and_then(link_of_key).into_iter().collect(),
                     integration: Some(integration),
-                    foreign: observation.note.as_ref().map(|note| &*note.id),
+                    foreign: observation.note.iter().map(|note| &*note.id).collect(),
                     blind: record.is_some() && snapshot.is_none(),
                     ..Self::default()
                 }
@@ -214,6 +215,7 @@ impl<'a> About<'a> {
                     Outcome::Noted { note, foreign } => (Some(*note), Some(&**foreign)),
                     _ => (None, None),
                 };
+                let foreign = foreign.into_iter().collect();
                 Self {
                     records: record.into_iter().collect(),
                     links: vec![receipt.link],
@@ -223,6 +225,7 @@ impl<'a> About<'a> {
                     ..Self::default()
                 }
             }
+            Event::Finding(finding) => Self::of_finding(finding),
             Event::Edit(edit) => {
                 let record = match &edit.change {
                     Change::Link { integration, record } => Some((*integration, record.as_str())),
@@ -235,6 +238,18 @@ impl<'a> About<'a> {
                     ..Self::default()
                 }
             }
+        }
+    }
+
+    fn of_finding(finding: &'a Finding) -> Self {
+        let (integration, snapshot) = (finding.integration, &finding.reading.snapshot);
+        let key = snapshot.key.as_deref();
+        Self {
+            records: vec![(integration, snapshot.record.as_str())],
+            links: key.and_then(link_of_key).into_iter().collect(),
+            integration: Some(integration),
+            foreign: finding.notes.iter().map(|found| &*found.note.id).collect(),
+            ..Self::default()
         }
     }
 

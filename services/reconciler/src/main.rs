@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use secrecy::ExposeSecret;
 use tandem_bus::Bus;
 use tandem_reconciler::{
-    apply::Applier, relay::Relay, seal::Sealer, settings::Settings, sweep::Sweeper,
+    apply::Applier, healing, relay::Relay, seal::Sealer, settings::Settings, sweep::Sweeper, unseen,
 };
 use tandem_runtime::{Stop, ops, process};
 use tandem_store::Store;
@@ -45,6 +45,10 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     stop.spawn("relay", relay.run(stop.clone()));
     let sweeper = Sweeper::new(store.clone(), bus.clone());
     stop.spawn("sweep", sweeper.run(stop.clone()));
+    stop.spawn("healing", healing::run(store.clone(), bus.clone(), stop.clone()));
+    let unseen_after = Duration::from_secs(settings.compare_after.into());
+    let unseen = unseen::run(store.clone(), bus.clone(), unseen_after, stop.clone());
+    stop.spawn("unseen", unseen);
     stop.spawn("seal", Sealer::new(store.clone()).run(stop.clone()));
     let applier = Applier::new(store, bus, committed);
     stop.spawn("apply", applier.run(stop.clone()));

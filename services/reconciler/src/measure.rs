@@ -40,6 +40,13 @@ pub(crate) fn clocks<'a>(
                     *clock = read(*clock, &receipt.outcome);
                 }
             }
+            Event::Finding(finding) => {
+                if let Some(clock) = clocks.get_mut(&finding.integration)
+                    && let Some(date) = finding.reading.date
+                {
+                    *clock = clock.answered(date, finding.reading.sent, finding.reading.received);
+                }
+            }
             Event::Edit(_) => {}
         }
     }

@@ -22,6 +22,15 @@ pub struct Settings {
     /// broker lost it; in vain below two minutes, while the broker still knows the first one
     #[arg(long, env = "TANDEM_PUBLISH_AGAIN_AFTER", value_name = "SECONDS", default_value_t = 180)]
     pub publish_again_after: u32,
+    /// After how many seconds a record that nobody has seen is read, whatever was told of it
+    #[arg(
+        long,
+        env = "TANDEM_COMPARE_AFTER",
+        value_name = "SECONDS",
+        default_value_t = 86_400,
+        value_parser = clap::value_parser!(u32).range(10..)
+    )]
+    pub compare_after: u32,
     /// How many connections to Postgres to hold at most
     #[arg(long, env = "TANDEM_DATABASE_CONNECTIONS", default_value_t = 4)]
     pub connections: u32,

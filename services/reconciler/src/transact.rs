@@ -89,6 +89,7 @@ fn arrivals(items: &[&Item], written: &Written) -> Vec<inbox::Arrival> {
             Event::Observation(_) => "observation",
             Event::Receipt(_) => "receipt",
             Event::Edit(_) => "edit",
+            Event::Finding(_) => "finding",
         };
         let (source, delivery) = (item.event.source(), item.event.delivery());
         let event = item.event.identity();

@@ -14,23 +14,23 @@ use crate::{Admin, caller::Caller, convergence, refusal::Refusal};
 
 /// What is to be changed, and by whom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// Who asks.
-    pub(super) caller: &'a Caller,
+    pub(crate) caller: &'a Caller,
     /// What it is called in the audit.
-    pub(super) action: &'static str,
+    pub(crate) action: &'static str,
     /// The organisation; may be empty.
-    pub(super) org: &'a str,
+    pub(crate) org: &'a str,
     /// Handle, id or exact name.
-    pub(super) integration: &'a str,
+    pub(crate) integration: &'a str,
     /// The etag the caller saw; empty for any.
-    pub(super) etag: &'a str,
+    pub(crate) etag: &'a str,
 }
 
 /// Changes a stored integration, and has the change published.
 ///
 /// A change that leaves everything as it was makes no new version.
-pub(super) async fn edit<F>(admin: &Admin, asked: Asked<'_>, change: F) -> Result<Stored, Refusal>
+pub(crate) async fn edit<F>(admin: &Admin, asked: Asked<'_>, change: F) -> Result<Stored, Refusal>
 where
     F: FnOnce(&mut Stored) -> Result<(), Refusal>,
 {
@@ -109,6 +109,10 @@ fn members(stored: &Stored) -> Result<Map<String, Json>, StoreError> {
     };
     members.insert("token".to_owned(), stored.token.is_some().into());
     members.insert("signing_secrets".to_owned(), stored.signing_secrets.len().into());
+    let subscriptions: Vec<_> =
+        stored.subscriptions.iter().map(|held| (held.id.as_str(), held.confirmed_at)).collect();
+    let ids = subscriptions.iter().map(|(id, at)| json!({ "id": id, "confirmed_at": at }));
+    members.insert("subscriptions".to_owned(), ids.collect());
     members.insert("deleted".to_owned(), stored.deleted.into());
     Ok(members)
 }
@@ -141,7 +145,7 @@ pub(super) fn taken(handle: &str) -> Refusal {
 }
 
 /// The time now, as fine as Postgres keeps it: what is answered first is what is read later.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = clock::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -54,6 +54,7 @@ pub(crate) async fn create(
         integration,
         token: None,
         signing_secrets: Vec::new(),
+        subscriptions: Vec::new(),
         created_at: now,
         updated_at: now,
         deleted: false,
@@ -65,6 +66,7 @@ pub(crate) async fn create(
             Err(Insertion::Refused(refusal)) => return Err(refusal),
             Ok(()) => {
                 admin.changed.notify_one();
+                admin.subscribing.notify_one();
                 return Ok(wire::integration(&stored));
             }
         }
@@ -161,6 +163,7 @@ pub(crate) async fn update(
         etag: &etag,
     };
     let stored = edit(admin, asked, |stored| apply(admin, stored, changes, update_mask)).await?;
+    admin.subscribing.notify_one();
     Ok(wire::integration(&stored))
 }
 
@@ -193,10 +196,46 @@ pub(crate) async fn delete(
         stored.deleted = true;
         stored.token = None;
         stored.signing_secrets.clear();
+        stored.subscriptions.clear();
         Ok(())
     })
     .await?;
     Ok(())
+}
+
+/// Has new signing secrets made for what is managed.
+pub(crate) async fn rotate(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::RotateSigningSecretsRequest,
+) -> Result<v1::Integration, Refusal> {
+    let v1::RotateSigningSecretsRequest { org, integration } = request;
+    let asked = Asked {
+        caller,
+        action: "integration.rotate_signing_secrets",
+        org: &org,
+        integration: &integration,
+        etag: "",
+    };
+    let stored = edit(admin, asked, |stored| {
+        let handle = &stored.integration.handle;
+        if stored.subscriptions.is_empty() {
+            return Err(Refusal::Precluded {
+                kind: "NOT_MANAGED",
+                name: handle.to_string(),
+                message: format!(
+                    "no webhook subscription of {handle} is seen to here: make another one in the \
+                     account and give its secret (im integration configure {handle} \
+                     --signing-secret-file <FILE>), or have it done (--public-url <URL>)"
+                ),
+            });
+        }
+        stored.subscriptions.iter_mut().for_each(|held| held.replaced = true);
+        Ok(())
+    })
+    .await?;
+    admin.subscribing.notify_one();
+    Ok(wire::integration(&stored))
 }
 
 /// Counts what an integration was told of and left out, by reason, with the last examples.
@@ -288,6 +327,14 @@ impl IntegrationService for Admin {
     ) -> Result<Response<()>, Status> {
         let caller = Caller::of(request.metadata())?;
         Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
+    }
+
+    async fn rotate_signing_secrets(
+        &self,
+        request: Request<v1::RotateSigningSecretsRequest>,
+    ) -> Result<Response<v1::Integration>, Status> {
+        let caller = Caller::of(request.metadata())?;
+        Ok(Response::new(rotate(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_ignored_events(

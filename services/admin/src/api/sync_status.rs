@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tandem_proto::v1::{self, SyncState, status_service_server::StatusService};
 use tandem_runtime::clock;
 use tandem_store::{
-    PgConnection, StoreError, clocks, conflicts, inbox,
+    PgConnection, StoreError, clocks, conflicts, healing, inbox,
     integrations::{self, Stored},
     standing::{self, Heard},
 };
@@ -17,6 +17,8 @@ use crate::{Admin, ask, checkup, refusal::Refusal, wire};
 
 /// What was left out since then is counted.
 const IGNORED_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// What was never told since then is counted.
+const NEVER_TOLD_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How far back it is looked when anything last went through, the likely first.
 const HEARD_WITHIN: [SignedDuration; 3] = [
     SignedDuration::from_hours(1),
@@ -86,11 +88,16 @@ async fn standing(
     let (integration, now) = (&stored.integration, clock::now());
     let id = integration.id;
     let links = standing::links(conn, id).await?;
-    let freshness = standing::freshness(conn, id).await?;
+    let looked = healing::get(conn, id).await?;
+    let swept_at = looked.as_ref().and_then(|looked| looked.swept_at);
+    let freshness = standing::freshness(conn, id, swept_at).await?;
+    let never = healing::never_told(conn, id, before(now, NEVER_TOLD_WITHIN)).await?;
     let heard = heard(conn, stored, now).await?;
     let ignored = inbox::ignored(conn, id, before(now, IGNORED_WITHIN)).await?;
     let offset = clocks::at(conn, id, now).await?;
     let (state, reason) = state(admin, stored, told.as_ref());
+    let subscription = told.as_ref().and_then(|told| told.subscribed.clone());
+    let problem = admin.problem(id);
     let seconds = |at: Option<Timestamp>| at.map(|at| age_s(at, now));
     Ok(v1::SyncStatus {
         integration: id.to_string(),
@@ -120,6 +127,9 @@ async fn standing(
         last_outbound_time: heard.outbound.map(wire::instant),
         clock_difference: wire::clock_difference(offset),
         read_time: Some(wire::instant(now)),
+        subscription: subscription.map(|it| wire::subscribed(it, problem)),
+        never_told: Some(wire::never_told(never)),
+        healing: looked.map(wire::healing),
     })
 }
 

@@ -65,6 +65,13 @@ fn misplaced(subject: &str, message: &Message) -> Vec<Violation> {
             Event::Receipt(receipt) => {
                 vec![("integration", receipt.integration.to_string(), third)]
             }
+            Event::Finding(finding) => {
+                let record = subjects::token(finding.reading.snapshot.record.as_str());
+                vec![
+                    ("integration", finding.integration.to_string(), third),
+                    ("record", record, fourth),
+                ]
+            }
             Event::Edit(edit) => vec![
                 ("org", edit.org.to_string(), third),
                 ("incident", edit.incident.to_string(), fourth),
@@ -96,6 +103,7 @@ fn names(message: &Message) -> Vec<(&'static str, String)> {
                 vec![("id", receipt.id.clone()), ("link", receipt.link.to_string())]
             }
             Event::Edit(edit) => vec![("id", edit.id.to_string())],
+            Event::Finding(finding) => vec![("id", finding.id.clone())],
         },
         Message::State(desired) => vec![
             ("version", desired.version.to_string()),

@@ -5,6 +5,7 @@
 use serde::de::DeserializeOwned;
 use tandem_domain::{
     event::{Edit, Event, Observation, Receipt},
+    finding::Finding,
     id::{LinkId, Org},
     outbound::{Act, Desired},
 };
@@ -80,7 +81,8 @@ fn event(body: &str) -> Result<Event, Violation> {
         "observation" => parse::<Observation>(body).map(Box::new).map(Event::Observation),
         "receipt" => parse::<Receipt>(body).map(Event::Receipt),
         "edit" => parse::<Edit>(body).map(Event::Edit),
-        _ => Err(Violation::new("kind", "must be observation, receipt or edit")),
+        "finding" => parse::<Finding>(body).map(Box::new).map(Event::Finding),
+        _ => Err(Violation::new("kind", "must be observation, receipt, edit or finding")),
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Creation {
     backoff_multiplier: f64,
     #[serde(default)]
     from_email: String,
+    #[serde(default)]
+    public_url: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +175,7 @@ impl Creation {
             sync_escalations: self.sync_escalations,
             backoff_multiplier: self.backoff_multiplier,
             from_email: self.from_email,
+            public_url: self.public_url,
             credentials: Some(v1::Credentials {
                 token: exposed(self.credentials.token),
                 signing_secret: exposed(self.credentials.signing_secret),
@@ -184,8 +187,9 @@ impl Creation {
 
 impl Rest {
     fn answer(&self, from: v1::Integration) -> Answer {
-        let webhook_url =
-            self.public_url.as_ref().map(|root| format!("{root}{}", from.webhook_path));
+        let own = Some(from.public_url.as_str()).filter(|url| !url.is_empty());
+        let root = own.or(self.public_url.as_deref());
+        let webhook_url = root.map(|root| format!("{root}{}", from.webhook_path));
         Answer { integration: from.into(), webhook_url }
     }
 }

@@ -1,8 +1,9 @@
 //! How the outbound side stands and what was checked, in the contract's messages.
 
-use tandem_bus::ask::{Due, Retrying, Status};
+use tandem_bus::ask::{Due, Retrying, Sending, Status, Subscribed};
 use tandem_connectors::checkup::{Check, Verdict};
 use tandem_proto::v1;
+use tandem_store::healing::{Healing, Never};
 
 use super::{instant, number};
 
@@ -45,6 +46,45 @@ fn retry(from: Retrying) -> v1::Retry {
         failures: i64::from(from.failures),
         cause: from.cause,
         next_time: Some(instant(from.next)),
+    }
+}
+
+/// How the subscriptions stand; `problem` is what stands in the way of those that are managed.
+pub(crate) fn subscribed(from: Subscribed, problem: Option<String>) -> v1::WebhookSubscriptions {
+    let sending = match from.sending {
+        Sending::On => v1::Sending::On,
+        Sending::Partly => v1::Sending::Partly,
+        Sending::Off => v1::Sending::Off,
+        Sending::Missing => v1::Sending::Missing,
+        Sending::Unknown => v1::Sending::Unknown,
+    };
+    v1::WebhookSubscriptions {
+        sending: sending.into(),
+        on: number(from.on),
+        reason: problem.unwrap_or(from.reason),
+        check_time: Some(instant(from.at)),
+        enabled_time: from.enabled_at.map(instant),
+    }
+}
+
+/// What was never told.
+pub(crate) fn never_told(from: Never) -> v1::NeverTold {
+    v1::NeverTold {
+        count: number(from.count),
+        median_s: from.median_s.map(number),
+        worst_s: from.worst_s.map(number),
+        last_time: from.last_at.map(instant),
+    }
+}
+
+/// How far it was looked.
+pub(crate) fn healing(from: Healing) -> v1::HealingProgress {
+    v1::HealingProgress {
+        reach_time: Some(instant(from.cursor.reached)),
+        swept_time: from.swept_at.map(instant),
+        open_records: number(from.swept_records),
+        sweep_calls: number(from.swept_calls),
+        owed: i64::try_from(from.cursor.owed.len()).unwrap_or(i64::MAX),
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum IntegrationCommand {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Have new signing secrets made, by new webhook subscriptions that take the place of the old.
+    RotateSecrets(Named),
     /// List the incidents of an integration and their counterparts.
     Links(Named),
     /// List the messages of an integration that could not be handled, newest first.
@@ -140,6 +142,11 @@ pub(crate) struct Configure {
     /// Whom writes are made for when the acting person is not known there.
     #[arg(long, value_name = "EMAIL")]
     pub(crate) from_email: Option<String>,
+
+    /// Root under which the outside reaches ingress: has the account's webhook subscriptions made and
+    /// seen to; an empty one ends that.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
 
     #[command(flatten)]
     pub(crate) token: TokenSource,

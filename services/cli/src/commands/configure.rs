@@ -1,5 +1,7 @@
 //! `im integration configure`: a new integration, or changes to one; only what was said is sent.
 
+use std::time::{Duration, Instant};
+
 use prost_types::FieldMask;
 use secrecy::{ExposeSecret as _, SecretString};
 use tandem_proto::{json, v1};
@@ -7,11 +9,17 @@ use tandem_proto::{json, v1};
 use super::Context;
 use crate::{args::integration::Configure, failure::Failure, secret};
 
+/// How long a subscription is waited for that is being made.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(20);
+/// How often it is looked whether it is.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
 pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), Failure> {
     let token = secret::token(&configure.token, configure.integration.is_none())?;
     let signing_secret = secret::signing_secret(&configure.signing_secret)?;
     let mut client = context.client.integrations();
     let is_new = configure.integration.is_none();
+    let subscribes = configure.public_url.as_ref().is_some_and(|url| !url.is_empty());
     let integration = if let Some(integration) = configure.integration.clone() {
         let (changes, update_mask) = changes(configure, token, signing_secret)?;
         let request = v1::UpdateIntegrationRequest {
@@ -27,9 +35,18 @@ pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), F
         let request = v1::CreateIntegrationRequest { integration: Some(integration) };
         client.create_integration(request).await?
     };
-    let integration = json::Integration::from(integration.into_inner());
+    let mut integration = json::Integration::from(integration.into_inner());
+    if subscribes {
+        integration = subscribed(context, integration).await?;
+    }
     context.show.one(&integration)?;
-    if is_new && integration.signing_secrets == 0 {
+    if subscribes && !is_confirmed(&integration) {
+        context.show.next_step(&format!(
+            "the webhook subscription is not confirmed yet; see what it waits for:\n  \
+             im integration sync-status {}",
+            integration.handle
+        ));
+    } else if is_new && integration.signing_secrets == 0 {
         context.show.next_step(&format!(
             "have webhooks sent to https://<ingress>{}, then say what they are signed with:\n  \
              im integration configure {} --signing-secret-file <FILE>",
@@ -37,6 +54,30 @@ pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), F
         ));
     }
     Ok(())
+}
+
+/// Whether every subscription that is seen to has sent a ping that came in.
+fn is_confirmed(integration: &json::Integration) -> bool {
+    let mut all = integration.subscriptions.iter().filter(|it| !it.replaced).peekable();
+    all.peek().is_some() && all.all(|it| it.confirm_time.is_some())
+}
+
+/// Waits a while until the subscriptions are made and confirmed; gives the integration as it is then.
+async fn subscribed(
+    context: &Context,
+    mut integration: json::Integration,
+) -> Result<json::Integration, Failure> {
+    let until = Instant::now() + CONFIRMED_WITHIN;
+    while !is_confirmed(&integration) && Instant::now() < until {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let request = v1::GetIntegrationRequest {
+            org: context.org.clone(),
+            integration: integration.id.clone(),
+        };
+        let found = context.client.integrations().get_integration(request).await?;
+        integration = found.into_inner().into();
+    }
+    Ok(integration)
 }
 
 /// What a new integration shall be.
@@ -68,6 +109,7 @@ fn creation(
         backoff_multiplier: configure.backoff_multiplier.unwrap_or_default(),
         from_email: configure.from_email.unwrap_or_default(),
         sync_escalations: configure.sync_escalations.unwrap_or_default(),
+        public_url: configure.public_url.unwrap_or_default(),
         credentials: credentials(token, signing_secret),
         ..Default::default()
     })
@@ -104,6 +146,7 @@ fn changes(
         ("backoff_multiplier", configure.backoff_multiplier.is_some()),
         ("from_email", configure.from_email.is_some()),
         ("sync_escalations", configure.sync_escalations.is_some()),
+        ("public_url", configure.public_url.is_some()),
         ("credentials.token", token.is_some()),
         ("credentials.signing_secret", signing_secret.is_some()),
     ];
@@ -126,6 +169,7 @@ fn changes(
         backoff_multiplier: configure.backoff_multiplier.unwrap_or_default(),
         from_email: configure.from_email.unwrap_or_default(),
         sync_escalations: configure.sync_escalations.unwrap_or_default(),
+        public_url: configure.public_url.unwrap_or_default(),
         credentials: credentials(token, signing_secret),
         ..Default::default()
     };

@@ -20,6 +20,7 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::List => list(context).await,
         IntegrationCommand::Get(named) => get(context, named).await,
         IntegrationCommand::Delete { named, yes } => delete(context, named, yes).await,
+        IntegrationCommand::RotateSecrets(named) => rotate(context, named).await,
         IntegrationCommand::Links(named) => links::list(context, named).await,
         IntegrationCommand::Dlq { named, which } => {
             dlq::list(context, named.integration, which).await
@@ -45,6 +46,15 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::Priorities(asked) => questions::priorities(context, asked).await,
         IntegrationCommand::Ignored { named, days } => ignored(context, named, days).await,
     }
+}
+
+async fn rotate(context: &Context, named: Named) -> Result<(), Failure> {
+    let request = v1::RotateSigningSecretsRequest {
+        org: context.org.clone(),
+        integration: named.integration,
+    };
+    let found = context.client.integrations().rotate_signing_secrets(request).await?;
+    context.show.one(&json::Integration::from(found.into_inner()))
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tandem_proto::json::{
-    ClockDifference, FieldMapping, FieldOwnership, IgnoredEvents, Integration, MappingRow, Scope,
-    ServiceMapping,
+    ClockDifference, FieldMapping, FieldOwnership, IgnoredEvents, Integration, ManagedSubscription,
+    MappingRow, Scope, ServiceMapping,
 };
 
 use super::rows::{Rows, text, word, yes};
@@ -39,6 +39,8 @@ impl Rows for Integration {
             ("token", (if self.has_token { "set" } else { "missing" }).to_owned()),
             ("secrets", self.signing_secrets.to_string()),
             ("webhook_path", self.webhook_path.clone()),
+            ("public_url", text(self.public_url.as_ref())),
+            ("subscriptions", subscriptions(self)),
             ("clock", self.clock_difference.as_ref().map(clock).unwrap_or_default()),
             ("config_version", self.config_version.to_string()),
             ("etag", self.etag.clone()),
@@ -46,6 +48,20 @@ impl Rows for Integration {
             ("updated", text(self.update_time.as_ref())),
         ]
     }
+}
+
+/// The webhook subscriptions that are seen to.
+fn subscriptions(integration: &Integration) -> String {
+    let one = |it: &ManagedSubscription| {
+        let about = it.service.as_deref().unwrap_or("the account");
+        let standing = match (&it.confirm_time, it.replaced) {
+            (_, true) => "being replaced",
+            (Some(_), false) => "confirmed",
+            (None, false) => "not confirmed yet",
+        };
+        format!("{} for {about}, {standing}", it.id)
+    };
+    integration.subscriptions.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 impl Rows for ServiceMapping {

@@ -118,6 +118,8 @@ impl Rows for SyncStatus {
         "problem",
         "conflicts",
         "dead_letters",
+        "webhooks",
+        "never_told",
         "last_inbound",
         "last_outbound",
     ];
@@ -145,6 +147,9 @@ impl Rows for SyncStatus {
             ("conflicts", self.open_conflicts.to_string()),
             ("dead_letters", self.open_dead_letters.to_string()),
             ("ignored", ignored.join(", ")),
+            ("webhooks", webhooks(self)),
+            ("never_told", never_told(self)),
+            ("looked_up_to", looked(self)),
             ("last_inbound", text(self.last_inbound_time.as_ref())),
             ("last_outbound", text(self.last_outbound_time.as_ref())),
             ("clock", self.clock_difference.as_ref().map(clock).unwrap_or_default()),
@@ -193,6 +198,47 @@ fn freshness(status: &SyncStatus) -> String {
             format!("{} open, half seen within {median}, all within {worst}", it.links)
         }
         _ => "none open".to_owned(),
+    }
+}
+
+/// Whether webhooks are sent, and why not.
+fn webhooks(status: &SyncStatus) -> String {
+    let Some(it) = &status.subscription else { return "?".to_owned() };
+    let mut told = word(it.sending);
+    if let Some(reason) = &it.reason {
+        told = format!("{told}: {reason}");
+    }
+    match &it.enabled_time {
+        Some(at) => format!("{told} (found off and enabled {at})"),
+        None => told,
+    }
+}
+
+/// What was found by looking that should have been told, and how fast.
+fn never_told(status: &SyncStatus) -> String {
+    let it = &status.never_told;
+    match (it.median_s, it.worst_s) {
+        (Some(median), Some(worst)) => {
+            let (median, worst) = (span(median), span(worst));
+            format!("{} in 7 days, half made good within {median}, all within {worst}", it.count)
+        }
+        _ => it.count.to_string(),
+    }
+}
+
+/// How far it was looked for what was not told.
+fn looked(status: &SyncStatus) -> String {
+    let Some(it) = &status.healing else { return String::new() };
+    let mut told = text(it.reach_time.as_ref());
+    if it.owed > 0 {
+        told = format!("{told}, but for {} records that could not be read", it.owed);
+    }
+    match &it.swept_time {
+        Some(at) => {
+            let (records, calls) = (it.open_records, it.sweep_calls);
+            format!("{told}; {records} open records at {at}, in {calls} calls")
+        }
+        None => told,
     }
 }
 

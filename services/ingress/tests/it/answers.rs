@@ -130,6 +130,25 @@ async fn what_may_be_our_own_fault_is_put_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_whose_secret_may_be_on_its_way_is_put_off() {
+    let stage = Stage::ready().await;
+    let mut managed = snapshot(2, &[SECRET]);
+    managed.integration.public_url = Some("https://tandem.acme.test".to_owned());
+    managed.senders = vec!["PWSUB01".to_owned()];
+    stage.configure(managed).await;
+    let raw = body("pagey.ping", "P1");
+    let from = async |sender: &str, secret: &str| {
+        let headers = [signed(secret, &raw), ("x-webhook-subscription", sender.to_owned())];
+        stage.post(&format!("/api/v1/webhooks/{ID}"), &headers, &raw).await
+    };
+    let refused = async |sender: &str| from(sender, "nobody's").await.refusal();
+    let put_off = (503, "unknown_subscription".to_owned());
+    eventually("a new one is put off", async || refused("PWSUB02").await == put_off).await;
+    assert_eq!(refused("PWSUB01").await, (401, "signature_wrong".to_owned()), "it is known");
+    assert_eq!(from("PWSUB02", SECRET).await.status, 202, "what is signed rightly is taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_in_force_decides() {
     let stage = Stage::ready().await;
     let deliver = async |event: &str| {

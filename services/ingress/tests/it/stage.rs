@@ -177,6 +177,7 @@ pub(crate) fn snapshot(version: u64, secrets: &[&str]) -> Snapshot {
         services: Vec::new(),
         scope: Scope::default(),
         sync_escalations: false,
+        public_url: None,
         clock: Offset::default(),
         version,
     };
@@ -184,7 +185,7 @@ pub(crate) fn snapshot(version: u64, secrets: &[&str]) -> Snapshot {
     let place = signing_secret_place(id);
     let seal = |secret: &&str| keyring.seal(&place, &SecretString::from(*secret)).unwrap();
     let signing_secrets = secrets.iter().map(seal).collect();
-    Snapshot { integration, token: None, signing_secrets, deleted: false }
+    Snapshot { integration, token: None, signing_secrets, senders: Vec::new(), deleted: false }
 }
 
 /// The fixture of an event type, with an event id of its own.

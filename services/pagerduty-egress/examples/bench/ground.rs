@@ -83,7 +83,13 @@ impl Ground {
         let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();
         let place = token_place(integration.id);
         let token = Some(keyring.seal(&place, &SecretString::from(TOKEN)).unwrap());
-        let snapshot = Snapshot { integration, token, signing_secrets: Vec::new(), deleted: false };
+        let snapshot = Snapshot {
+            integration,
+            token,
+            signing_secrets: Vec::new(),
+            senders: Vec::new(),
+            deleted: false,
+        };
         self.bus.put_snapshot(&snapshot).await.unwrap();
     }
 

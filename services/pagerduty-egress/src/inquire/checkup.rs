@@ -13,6 +13,7 @@ use tandem_connectors::{
         checkup::{self, Key},
         directory,
         refusal::Class,
+        subscription,
     },
 };
 use tandem_domain::integration::Integration;
@@ -175,7 +176,7 @@ async fn author(caller: &mut Caller<'_>, integration: &Integration, key: &Key) -
 }
 
 async fn subscription(caller: &mut Caller<'_>, integration: &Integration) -> Check {
-    match all(caller, checkup::subscriptions, checkup::read_subscriptions).await {
+    match all(caller, subscription::subscriptions, subscription::read_subscriptions).await {
         Ok((all, _)) => checkup::webhooks(integration, &all),
         Err(trouble) => {
             let way_out = "let the key read webhook subscriptions, or look in PagerDuty under \

@@ -43,7 +43,7 @@ fn state_in(lane: Lane, n: u8, version: u64) -> Arc<Work> {
         Lane::Acknowledge => Some((Field::Status, want("acknowledged"))),
         Lane::People => Some((Field::AssignedTo, want("PRY4M2A"))),
         Lane::Fields => Some((Field::Title, want("Refunds fail"))),
-        Lane::Questions | Lane::Notes | Lane::Reads => None,
+        Lane::Questions | Lane::Notes | Lane::Reads | Lane::Healing => None,
     };
     work(Task::State(Desired {
         link: link(n),

@@ -12,6 +12,7 @@ mod copies;
 mod drain;
 #[cfg(test)]
 mod extras;
+mod healing;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]

@@ -90,9 +90,15 @@ impl Stage {
         let nats = Nats::start(&server, options).unwrap();
         let bus = Bus::connect(&nats.url(), "test").await.unwrap();
         eventually("the streams are there", async || bus.ensure_topology().await.is_ok()).await;
-        let egress = copy(&nats, "egress", dir.path(), ops);
+        let egress = copy(&nats, "egress", dir.path(), ops, NEVER);
         let pagerduty = Simulator::start(Options::default()).await.unwrap();
         Self { egress, nats, bus, pagerduty, monitor, ops, dir }
+    }
+
+    /// Starts the service with a healer that is at work so often: log, age, sweep, watch.
+    pub(crate) fn start_healing(&mut self, rhythm: [&str; 4]) {
+        self.egress = copy(&self.nats, "healing", self.dir.path(), self.ops, rhythm);
+        self.egress.resume().unwrap();
     }
 
     pub(crate) async fn configure(&self, snapshot: Snapshot) {
@@ -187,7 +193,7 @@ impl Stage {
     pub(crate) fn copies(&self, count: usize) -> Vec<Copy> {
         let start = |n: usize| {
             let ops = ports::free().unwrap();
-            let mut service = copy(&self.nats, &format!("copy{n}"), self.dir.path(), ops);
+            let mut service = copy(&self.nats, &format!("copy{n}"), self.dir.path(), ops, NEVER);
             service.resume().unwrap();
             Copy { service, ops }
         };
@@ -225,9 +231,17 @@ impl Stage {
     }
 }
 
+/// A healer that does nothing within a test.
+const NEVER: [&str; 4] = ["86400", "20", "86400", "86400"];
+
 /// A copy of the service, not started yet.
-fn copy(nats: &Nats, name: &str, dir: &Path, ops: u16) -> Service {
+fn copy(nats: &Nats, name: &str, dir: &Path, ops: u16, rhythm: [&str; 4]) -> Service {
+    let [log, age, sweep, watch] = rhythm.map(str::to_owned);
     let env = [
+        ("TANDEM_HEAL_INTERVAL", log),
+        ("TANDEM_HEAL_AFTER", age),
+        ("TANDEM_SWEEP_INTERVAL", sweep),
+        ("TANDEM_WATCH_INTERVAL", watch),
         ("NATS_URL", nats.url()),
         ("TANDEM_OPS_ADDR", format!("127.0.0.1:{ops}")),
         ("TANDEM_MASTER_KEY", "ab".repeat(32)),
@@ -357,13 +371,20 @@ pub(crate) fn snapshot_with(version: u64, base_url: &str, token: &str) -> Snapsh
         services: Vec::new(),
         scope: Scope::default(),
         sync_escalations: false,
+        public_url: None,
         clock: Offset::default(),
         version,
     };
     let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();
     let place = token_place(integration.id);
     let token = Some(keyring.seal(&place, &SecretString::from(token)).unwrap());
-    Snapshot { integration, token, signing_secrets: Vec::new(), deleted: false }
+    Snapshot {
+        integration,
+        token,
+        signing_secrets: Vec::new(),
+        senders: Vec::new(),
+        deleted: false,
+    }
 }
 
 /// When a call came to PagerDuty.

@@ -49,6 +49,7 @@ pub(crate) async fn grow(store: &Store, from: u64, to: u64) -> anyhow::Result<()
             integration,
             token: None,
             signing_secrets: Vec::new(),
+            subscriptions: Vec::new(),
             created_at: now,
             updated_at: now,
             deleted: false,

@@ -53,6 +53,61 @@ pub enum Question {
     Priorities(Part),
     /// Whether the connection works; answered by an [`Answer`] of checks.
     Test,
+    /// To see to the subscriptions that send to us; answered by an [`Answer`] of [`Tended`].
+    Subscribe(Wanted),
+    /// To have a subscription send a ping; answered by an [`Answer`] of nothing.
+    Ping {
+        /// The subscription.
+        subscription: String,
+    },
+}
+
+/// What should send webhooks to us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Where to.
+    pub url: String,
+    /// What a subscription of ours is known by over there.
+    pub mark: String,
+    /// Of what: services, or the whole account.
+    pub services: Vec<Option<String>>,
+    /// Those whose secrets we hold.
+    pub known: Vec<String>,
+    /// Those that are to be let be.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Those that are to go.
+    #[serde(default)]
+    pub drop: Vec<String>,
+}
+
+/// What became of the subscriptions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tended {
+    /// Whether it was seen what there is.
+    pub looked: bool,
+    /// Those of the known ones that are there.
+    pub live: Vec<String>,
+    /// Those that were made.
+    pub made: Vec<Made>,
+    /// Those that are gone.
+    pub dropped: Vec<String>,
+    /// Why not everything was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A subscription that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its id.
+    pub id: String,
+    /// Where it sends to.
+    pub url: String,
+    /// Of what.
+    pub service: Option<String>,
+    /// Its secret, sealed as a signing secret of the integration.
+    pub secret: String,
 }
 
 /// Which part of a list is asked for.
@@ -150,6 +205,56 @@ pub struct Status {
     /// What is begun next, in order; a few at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<Due>,
+    /// How the subscriptions stand that send webhooks to us; none while nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribed: Option<Subscribed>,
+    /// When it was last looked for what nobody told.
+    #[serde(default)]
+    pub healed: Healed,
+}
+
+/// Whether anything sends webhooks to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sending {
+    /// Every subscription that should.
+    On,
+    /// Some of them do not.
+    Partly,
+    /// None of them does.
+    Off,
+    /// There is no subscription.
+    Missing,
+    /// It cannot be seen.
+    Unknown,
+}
+
+/// How the subscriptions stand that send webhooks to us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscribed {
+    /// Whether they send.
+    pub sending: Sending,
+    /// How many do.
+    pub on: u64,
+    /// Why it is so, where not all is well.
+    #[serde(default)]
+    pub reason: String,
+    /// When it was so.
+    pub at: Timestamp,
+    /// When one was last found switched off, and enabled again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_at: Option<Timestamp>,
+}
+
+/// When it was last looked for what nobody told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healed {
+    /// The last round through the log that came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_at: Option<Timestamp>,
+    /// The last sweep of all open records that came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept_at: Option<Timestamp>,
 }
 
 /// A piece of work that waits or is in hand, and when it will be done.

@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub token: Option<String>,
     /// The webhook signing secrets in force, each sealed for `<integration>/signing_secret`.
     pub signing_secrets: Vec<String>,
+    /// Who sends what is signed with them, as far as that is seen to here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub senders: Vec<String>,
     /// Whether the integration was deleted; its last snapshot stays as a tombstone.
     pub deleted: bool,
 }

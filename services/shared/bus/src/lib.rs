@@ -5,7 +5,7 @@
 //! on disk, and [`batch`] lets many messages share one sync; [`consume`] takes messages back out;
 //! [`config`] follows the configuration snapshots; [`dead_letter`] is the one form of what could not be
 //! handled; with a [`seat`], one copy at a time acts for an integration; [`ask`] is how it is asked
-//! how things stand.
+//! how things stand, and [`heal`] how far the healer has come is kept.
 //!
 //! # How to add a subject
 //!
@@ -18,6 +18,7 @@ pub mod config;
 mod connect;
 pub mod consume;
 pub mod dead_letter;
+pub mod heal;
 mod listen;
 pub mod publish;
 pub mod seat;

@@ -68,6 +68,15 @@ pub fn ask(connector: &Connector, integration: IntegrationId) -> String {
     format!("tandem.ask.{connector}.{integration}")
 }
 
+/// Where an integration's healer tells how far it has come, and learns how far that is known;
+/// nothing is stored.
+pub fn healing(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.heal.{connector}.{integration}")
+}
+
+/// The healers of all integrations.
+pub const HEALING: &str = "tandem.heal.*.*";
+
 /// Where a public event goes.
 pub fn feed(org: &Org, incident: IncidentId, happening: Happening) -> String {
     format!("incidents.v1.{org}.{incident}.{}", happening.name())

@@ -34,6 +34,10 @@ pub trait Inbound: Send + Sync {
     /// Whether a request carries a signature at all.
     fn is_signed(&self, headers: &HeaderMap) -> bool;
 
+    /// Whoever says to have sent a delivery, by the id that its subscription has; nothing vouches for
+    /// that.
+    fn sender(&self, headers: &HeaderMap) -> Option<String>;
+
     /// A harmless delivery signed with `secret`, for a self-check.
     fn sample(&self, secret: &SecretString) -> Sample;
 

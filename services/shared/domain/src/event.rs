@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     conflict::Choice,
     field::{Field, Value},
+    finding::Finding,
     id::{ConflictId, EditId, IncidentId, IntegrationId, LinkId, NoteId, Org, RecordId},
     incident::Actor,
     lens::Foreign,
@@ -23,6 +24,8 @@ pub enum Event {
     Receipt(Receipt),
     /// Somebody changed something on the platform.
     Edit(Edit),
+    /// The healer found something that may not have been told.
+    Finding(Box<Finding>),
 }
 
 /// What an external side holds in a record, as far as one message shows it.
@@ -399,6 +402,7 @@ impl Event {
             Self::Observation(observation) => observation.integration.to_string(),
             Self::Receipt(receipt) => format!("receipts-{}", receipt.integration),
             Self::Edit(edit) => format!("edits-{}", edit.org),
+            Self::Finding(finding) => format!("findings-{}", finding.integration),
         }
     }
 
@@ -408,6 +412,7 @@ impl Event {
             Self::Observation(observation) => observation.delivery.clone(),
             Self::Receipt(receipt) => receipt.id.clone(),
             Self::Edit(edit) => edit.id.to_string(),
+            Self::Finding(finding) => finding.id.clone(),
         }
     }
 
@@ -415,7 +420,7 @@ impl Event {
     pub fn identity(&self) -> String {
         match self {
             Self::Observation(observation) => observation.event.clone(),
-            Self::Receipt(_) | Self::Edit(_) => self.delivery(),
+            Self::Receipt(_) | Self::Edit(_) | Self::Finding(_) => self.delivery(),
         }
     }
 }

@@ -151,6 +151,9 @@ pub struct Integration {
     /// Whether escalations are carried over.
     #[serde(default)]
     pub sync_escalations: bool,
+    /// The root by which the outside reaches us, where what sends webhooks to us is seen to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// How far the external clock is from ours; measured, not configured.
     #[serde(skip)]
     pub clock: Offset,

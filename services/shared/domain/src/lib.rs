@@ -21,6 +21,7 @@ pub mod decision;
 pub mod event;
 pub mod feed;
 pub mod field;
+pub mod finding;
 pub mod id;
 pub mod incident;
 pub mod integration;

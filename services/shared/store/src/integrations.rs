@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tandem_domain::{
     id::{IntegrationId, Org},
@@ -21,8 +22,11 @@ pub struct Stored {
     pub integration: Integration,
     /// The API token, sealed.
     pub token: Option<String>,
-    /// The webhook signing secrets in force, sealed, newest first.
+    /// The webhook signing secrets that were given by hand, or stay valid for a while, sealed, newest
+    /// first.
     pub signing_secrets: Vec<String>,
+    /// The webhook subscriptions that are managed.
+    pub subscriptions: Vec<Subscription>,
     /// When it was configured.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -31,12 +35,41 @@ pub struct Stored {
     pub deleted: bool,
 }
 
+/// A webhook subscription that is managed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its id over there.
+    pub id: String,
+    /// Where it sends to.
+    pub url: String,
+    /// The one service it is about; none where it is about all of them.
+    pub service: Option<String>,
+    /// What its webhooks are signed with, sealed.
+    pub secret: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When a ping of it came in.
+    pub confirmed_at: Option<Timestamp>,
+    /// Whether another one is to take its place.
+    #[serde(default)]
+    pub replaced: bool,
+}
+
+impl Stored {
+    /// Every signing secret in force, sealed.
+    pub fn secrets(&self) -> Vec<String> {
+        let managed = self.subscriptions.iter().map(|held| held.secret.clone());
+        managed.chain(self.signing_secrets.iter().cloned()).collect()
+    }
+}
+
 #[derive(Debug)]
 struct Row {
     id: Uuid,
     config: serde_json::Value,
     token: Option<String>,
     signing_secrets: Vec<String>,
+    subscriptions: serde_json::Value,
     created_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
     deleted: bool,
@@ -49,6 +82,7 @@ impl Row {
             integration: place.json("config", self.config)?,
             token: self.token,
             signing_secrets: self.signing_secrets,
+            subscriptions: place.json("subscriptions", self.subscriptions)?,
             created_at: self.created_at.to_jiff(),
             updated_at: self.updated_at.to_jiff(),
             deleted: self.deleted,
@@ -99,7 +133,7 @@ pub async fn named(
         Row,
         r#"
         select
-            id, config, token, signing_secrets, created_at, updated_at,
+            id, config, token, signing_secrets, subscriptions, created_at, updated_at,
             deleted_at is not null as "deleted!"
         from integrations
         where org = $1 and deleted_at is null and (id = $2 or handle = $3 or name = $3)
@@ -132,7 +166,7 @@ pub async fn get(
         Row,
         r#"
         select
-            id, config, token, signing_secrets, created_at, updated_at,
+            id, config, token, signing_secrets, subscriptions, created_at, updated_at,
             deleted_at is not null as "deleted!"
         from integrations
         where id = $1
@@ -151,7 +185,7 @@ pub async fn list(conn: &mut PgConnection, org: Option<&Org>) -> Result<Vec<Stor
         Row,
         r#"
         select
-            id, config, token, signing_secrets, created_at, updated_at,
+            id, config, token, signing_secrets, subscriptions, created_at, updated_at,
             deleted_at is not null as "deleted!"
         from integrations
         where $1::text is null or org = $1
@@ -191,17 +225,18 @@ pub async fn handles(conn: &mut PgConnection, org: &Org) -> Result<Vec<String>, 
 
 /// Writes an integration, new or changed. [`StoreError::is_taken`] says that its handle is in use.
 pub async fn write(conn: &mut PgConnection, stored: &Stored) -> Result<(), StoreError> {
-    let Stored { integration, token, signing_secrets, .. } = stored;
+    let Stored { integration, token, signing_secrets, subscriptions, .. } = stored;
+    let subscriptions = serde_json::to_value(subscriptions).map_err(StoreError::Json)?;
     let config = serde_json::to_value(integration).map_err(StoreError::Json)?;
     sqlx::query!(
         r#"
         insert into integrations (
             id, org, handle, name, config, token, signing_secrets, version, created_at, updated_at,
-            deleted_at
+            deleted_at, subscriptions
         )
         values (
             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::timestamptz,
-            case when $11::bool then $10::timestamptz end
+            case when $11::bool then $10::timestamptz end, $12
         )
         on conflict (id) do update set
             handle = excluded.handle,
@@ -209,6 +244,7 @@ pub async fn write(conn: &mut PgConnection, stored: &Stored) -> Result<(), Store
             config = excluded.config,
             token = excluded.token,
             signing_secrets = excluded.signing_secrets,
+            subscriptions = excluded.subscriptions,
             version = excluded.version,
             updated_at = excluded.updated_at,
             deleted_at = excluded.deleted_at
@@ -223,10 +259,25 @@ pub async fn write(conn: &mut PgConnection, stored: &Stored) -> Result<(), Store
         bigint(integration.version),
         stored.created_at.to_sqlx() as jiff_sqlx::Timestamp,
         stored.updated_at.to_sqlx() as jiff_sqlx::Timestamp,
-        stored.deleted
+        stored.deleted,
+        subscriptions
     )
     .execute(conn)
     .await
     .map_err(StoreError::doing("writing an integration"))?;
     Ok(())
+}
+
+/// Says whether nobody else sees to an integration's subscriptions; holds until the transaction ends.
+pub async fn begin_tending(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "mine!""#,
+        format!("subscriptions of {integration}")
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(StoreError::doing("waiting for nobody to see to subscriptions"))
 }

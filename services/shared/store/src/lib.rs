@@ -12,6 +12,7 @@ pub mod dead_letters;
 pub mod decisions;
 pub mod desired;
 pub mod error;
+pub mod healing;
 pub mod inbox;
 pub mod incidents;
 pub mod integrations;

@@ -98,10 +98,12 @@ pub async fn links(
 }
 
 /// Tells how long ago the records of open incidents were seen. One that was never seen since it was
-/// linked counts from then.
+/// linked counts from then. `swept_at` is since when all that is open was looked at and nothing else was
+/// found.
 pub async fn freshness(
     conn: &mut PgConnection,
     integration: IntegrationId,
+    swept_at: Option<Timestamp>,
 ) -> Result<Freshness, StoreError> {
     let row = sqlx::query!(
         r#"
@@ -111,7 +113,7 @@ pub async fn freshness(
             min(seen_at) as "oldest_at"
         from (
             select
-                coalesce(
+                greatest(
                     (
                         select max(
                             coalesce(
@@ -121,7 +123,8 @@ pub async fn freshness(
                         )
                         from jsonb_each(links.fields::jsonb) as field
                     ),
-                    links.created_at
+                    links.created_at,
+                    $2::timestamptz
                 ) as seen_at
             from links
             join incidents on incidents.id = links.incident
@@ -132,7 +135,8 @@ pub async fn freshness(
                 and incidents.status not in ('resolved', 'closed')
         ) as each
         "#,
-        integration.uuid()
+        integration.uuid(),
+        swept_at.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>
     )
     .fetch_one(conn)
     .await

@@ -8,7 +8,7 @@ mod subscription;
 use serde_json::Value as Json;
 use tandem_domain::integration::Integration;
 
-pub use self::subscription::{Subscription, read_subscriptions, subscriptions, webhooks};
+pub use self::subscription::webhooks;
 use super::{
     directory::{page, person},
     rest::Request,

@@ -5,12 +5,14 @@ pub mod custom_fields;
 pub mod defaults;
 pub mod directory;
 mod event_type;
+pub mod history;
 pub mod plan;
 pub mod priority;
 pub mod record;
 pub mod refusal;
 pub mod rest;
 pub mod signature;
+pub mod subscription;
 mod webhook;
 
 pub use webhook::Webhooks;

@@ -25,6 +25,8 @@ pub struct Note {
     pub content: String,
     /// When it was written, on PagerDuty's clock.
     pub created_at: Option<Timestamp>,
+    /// Who wrote it.
+    pub by: Option<Foreign>,
 }
 
 /// The record in the answer to a read, a creation or a change; none where the answer holds none.
@@ -83,7 +85,8 @@ pub fn user_of(answer: &Json, email: &str) -> Option<Option<String>> {
 
 fn one_note(note: &Json) -> Option<Note> {
     let content = text(note, "content").unwrap_or_default();
-    Some(Note { id: text(note, "id")?, content, created_at: time(note, "created_at") })
+    let (created_at, by) = (time(note, "created_at"), reference(note.get("user")));
+    Some(Note { id: text(note, "id")?, content, created_at, by })
 }
 
 fn snapshot(incident: &Json) -> Option<Snapshot> {
@@ -248,7 +251,8 @@ mod tests {
         ]});
         let created_at = "2026-03-02T09:14:07Z".parse().ok();
         let content = "a\u{FFFD}b".to_owned();
-        assert_eq!(notes(&answer), Some(vec![Note { id: "PN1".to_owned(), content, created_at }]));
+        let note_of = |id: &str| Note { id: id.to_owned(), content, created_at, by: None };
+        assert_eq!(notes(&answer), Some(vec![note_of("PN1")]));
         assert_eq!(
             note(&json!({ "note": { "id": "PN2" } })).map(|note| note.id),
             Some("PN2".into())

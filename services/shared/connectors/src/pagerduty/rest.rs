@@ -29,6 +29,8 @@ pub enum Method {
     Post,
     /// Changes.
     Put,
+    /// Deletes.
+    Delete,
 }
 
 impl Method {
@@ -38,6 +40,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -282,7 +285,7 @@ fn member(field: Field, value: &Value) -> Option<(String, Json)> {
 /// One path segment out of any text. PagerDuty's ids are letters and digits; anything else can
 /// only be answered with "not found". A dot is escaped twice, because URL parsers take `%2e%2e`
 /// for the parent folder.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -30,6 +30,8 @@ use crate::inbound::{Arrival, Inbound, NotADelivery, Refusal, Sample, Verified};
 
 /// The header with the delivery's id, the same on each redelivery. It is not signed.
 const DELIVERY_HEADER: &str = "x-webhook-id";
+/// The header with the subscription's id. It is not signed either.
+const SENDER_HEADER: &str = "x-webhook-subscription";
 /// The longest id or type that is kept as it is; PagerDuty's are under 40.
 const ID_MAX: usize = 128;
 /// What the self-check signs: a ping, as PagerDuty sends one on demand.
@@ -64,6 +66,11 @@ impl Inbound for Webhooks {
 
     fn is_signed(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(signature::HEADER)
+    }
+
+    fn sender(&self, headers: &HeaderMap) -> Option<String> {
+        let sender = headers.get(SENDER_HEADER)?.to_str().ok()?;
+        (!sender.is_empty()).then(|| opaque(sender))
     }
 
     fn sample(&self, secret: &SecretString) -> Sample {

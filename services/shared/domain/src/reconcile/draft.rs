@@ -11,6 +11,7 @@ use crate::{
     event::Event,
     feed::{FieldChange, Happening, News},
     field::{Field, Value},
+    finding::Missed,
     id::{IncidentId, IntegrationId, LinkId, Mint, Org, RecordId},
     incident::{Actor, Incident, Owned, Side},
     integration::Integration,
@@ -43,6 +44,8 @@ pub(super) struct Draft<'a> {
     pub(super) timeline: Vec<TimelineEntry>,
     pub(super) feed: Vec<(Happening, News)>,
     pub(super) changes: Vec<FieldChange>,
+    /// What should have been told and was found by looking.
+    pub(super) missed: Vec<Missed>,
     pub(super) fresh: bool,
     revised: bool,
 }
@@ -79,6 +82,7 @@ impl<'a> Draft<'a> {
             timeline: Vec::new(),
             feed: Vec::new(),
             changes: Vec::new(),
+            missed: Vec::new(),
             fresh: false,
             revised: false,
         }
@@ -173,6 +177,7 @@ impl<'a> Draft<'a> {
             Event::Observation(observation) => ("webhook", observation.event.clone()),
             Event::Receipt(receipt) => ("receipt", receipt.id.clone()),
             Event::Edit(edit) => ("edit", edit.id.to_string()),
+            Event::Finding(finding) => ("finding", finding.id.clone()),
         };
         let config = ruling.link.and_then(|(_, integration)| self.config(integration));
         let config_version = config.map(|config| config.version);

@@ -23,7 +23,7 @@ impl Draft<'_> {
         let Self { incident, links, configs, desired, conflicts, writes, input, .. } = self;
         let actor = match input.event {
             Event::Edit(edit) => Some(&edit.author),
-            Event::Observation(_) | Event::Receipt(_) => {
+            Event::Observation(_) | Event::Receipt(_) | Event::Finding(_) => {
                 let by = incident.fields.values().max_by_key(|owned| owned.rev);
                 by.map(|owned| &owned.by).filter(|by| by.side == Side::Platform)
             }

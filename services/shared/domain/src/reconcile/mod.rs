@@ -2,7 +2,8 @@
 //!
 //! [`reconcile`] is pure and total. What arrives is judged field by field ([`observe`]), edits set
 //! ours ([`edit`]), receipts bring what a call saw and confirm writes ([`receipt`]), notes pass
-//! once ([`note`]), and so does asking for people ([`summon`]). At the end of *every* transition [`level`] compares ours with theirs and says
+//! once ([`note`]), and so does asking for people ([`summon`]). What was found by looking is taken in
+//! as if it had been told ([`find`]). At the end of *every* transition [`level`] compares ours with theirs and says
 //! what the external side should hold: no edge is ever relied upon.
 
 mod command;
@@ -10,6 +11,7 @@ mod dispute;
 mod draft;
 mod echo;
 mod edit;
+mod find;
 mod judge;
 mod level;
 mod note;
@@ -30,6 +32,7 @@ use crate::{
     event::{Event, Reply},
     feed::PublicEvent,
     field::{Field, Value},
+    finding::Missed,
     id::{IncidentId, IntegrationId, LinkId, NoteId},
     incident::{Actor, Incident},
     integration::Integration,
@@ -219,6 +222,8 @@ pub struct Step {
     pub timeline: Vec<TimelineEntry>,
     /// What the outside is told.
     pub feed: Vec<PublicEvent>,
+    /// What should have been told and was found by looking.
+    pub missed: Vec<Missed>,
     /// The answer to an edit's author.
     pub reply: Option<Reply>,
 }
@@ -240,6 +245,7 @@ impl Step {
             notes: Vec::new(),
             timeline: Vec::new(),
             feed: Vec::new(),
+            missed: Vec::new(),
             reply: None,
         }
     }
@@ -251,6 +257,7 @@ pub fn reconcile(state: Option<State>, input: Input<'_>, configs: &Configs) -> S
         Event::Observation(observation) => observe::apply(state, input, observation, configs),
         Event::Receipt(receipt) => receipt::apply(state, input, receipt, configs),
         Event::Edit(edit) => edit::apply(state, input, edit, configs),
+        Event::Finding(finding) => find::apply(state, input, finding, configs),
     }
 }
 

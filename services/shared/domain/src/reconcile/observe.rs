@@ -3,6 +3,8 @@
 //! A webhook plays two roles (rule 8): it is *state* for every field it shows, and the *edit* of
 //! the one field its type names. [`sight`](super::sight) keeps the two apart.
 
+use jiff::SignedDuration;
+
 use super::{
     Configs, Input, State, Step, TimelineKind,
     draft::{Draft, Ruling},
@@ -25,38 +27,55 @@ pub(super) fn apply(
     observation: &Observation,
     configs: &Configs,
 ) -> Step {
+    match open(state, input, observation, configs) {
+        Ok((mut draft, link)) => {
+            let actor = observation.actor.clone();
+            let actor = actor.unwrap_or_else(|| Actor::unnamed(Side::External));
+            draft.take_in(link, observation, actor);
+            draft.finish(false)
+        }
+        Err(step) => *step,
+    }
+}
+
+/// The incident and the link that an observation is about, or why there is none.
+pub(super) fn open<'a>(
+    state: Option<State>,
+    input: Input<'a>,
+    observation: &Observation,
+    configs: &'a Configs,
+) -> Result<(Draft<'a>, LinkId), Box<Step>> {
+    let ignored = |state, reason: &str| Err(Box::new(Step::ignored(state, reason)));
     let Some(config) = configs.get(&observation.integration).filter(|config| config.enabled) else {
-        return Step::ignored(state, "the integration is not enabled");
+        return ignored(state, "the integration is not enabled");
     };
     let Some(record) = &observation.record else {
-        return Step::ignored(state, "it concerns no record");
+        return ignored(state, "it concerns no record");
     };
-    let mut draft = match state {
+    let draft = match state {
         Some(state) => Draft::resume(state, input, configs),
         None if !config.direction.inbound() => {
-            return Step::ignored(None, "the integration is outbound only");
+            return ignored(None, "the integration is outbound only");
         }
         None if !tells_of_record(observation) => {
-            return Step::ignored(None, "the record is not linked");
+            return ignored(None, "the record is not linked");
         }
         None => {
             let draft = begin(input, observation, record, config, configs);
             let outside = config.scope.excludes(&draft.incident, observation.snapshot.as_ref());
             if let Some(reason) = outside {
-                return Step::ignored(None, reason);
+                return ignored(None, &reason);
             }
             draft
         }
     };
     let Some(link) = link_for(&draft, observation, record) else {
-        return Step::ignored(Some(draft.untouched()), "the record is not linked");
+        return ignored(Some(draft.untouched()), "the record is not linked");
     };
     if draft.link(link).is_some_and(|link| link.detached) {
-        return Step::ignored(Some(draft.untouched()), "the record was unlinked by hand");
+        return ignored(Some(draft.untouched()), "the record was unlinked by hand");
     }
-    let actor = observation.actor.clone().unwrap_or_else(|| Actor::unnamed(Side::External));
-    draft.take_in(link, observation, record, actor);
-    draft.finish(false)
+    Ok((draft, link))
 }
 
 /// Whether an event is enough to begin an incident with: it shows the record, or brings a note that
@@ -128,18 +147,12 @@ fn link_for(draft: &Draft<'_>, observation: &Observation, record: &RecordId) -> 
 
 impl Draft<'_> {
     /// Takes in what a webhook shows, announces and brings.
-    fn take_in(
-        &mut self,
-        link: LinkId,
-        observation: &Observation,
-        record: &RecordId,
-        actor: Actor,
-    ) {
+    fn take_in(&mut self, link: LinkId, observation: &Observation, actor: Actor) {
         let asked = self.asked_for(link, observation);
         let echo = asked.is_some() || self.knows(link, observation);
         // Whoever asked for it is who did it, whatever name our calls have over there.
         let actor = asked.unwrap_or(actor);
-        if observation.snapshot.is_none() {
+        if let (None, Some(record)) = (&observation.snapshot, &observation.record) {
             self.link_up(link, record, observation.occurred_at);
         }
         if let Some(snapshot) = &observation.snapshot {
@@ -161,6 +174,7 @@ impl Draft<'_> {
                 previous: &[],
                 lags: false,
                 begins: observation.begins,
+                grain: SignedDuration::ZERO,
             });
         }
         if let Some(remark) = observation.remark.as_ref().filter(|_| !echo) {

@@ -77,13 +77,13 @@ pub(super) fn apply(
 }
 
 /// What kind of call a reading comes from.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     /// Whether it may show what we wrote.
-    wrote: bool,
+    pub(super) wrote: bool,
     /// Whether it may lag behind.
-    lags: bool,
+    pub(super) lags: bool,
     /// The versions that were attempted before it.
-    previous: &'a [u64],
+    pub(super) previous: &'a [u64],
 }
 
 /// What a call showed.
@@ -101,7 +101,14 @@ const GRACE: SignedDuration = SignedDuration::from_secs(60);
 const LANDED_MAX: usize = 8;
 
 impl Draft<'_> {
-    fn read(&mut self, link: LinkId, reading: Option<&Reading>, answers: u64, call: Call<'_>) {
+    /// Takes in what a call of ours read.
+    pub(super) fn read(
+        &mut self,
+        link: LinkId,
+        reading: Option<&Reading>,
+        answers: u64,
+        call: Call<'_>,
+    ) {
         let Some(Reading { sent, received, snapshot, .. }) = reading else { return };
         self.join(link, snapshot, *received);
         let stamp = Stamp::Read { sent: *sent, received: *received };
@@ -118,6 +125,7 @@ impl Draft<'_> {
             previous,
             lags,
             begins: false,
+            grain: SignedDuration::ZERO,
         });
     }
 
@@ -280,6 +288,7 @@ impl Draft<'_> {
             previous: &[],
             lags: false,
             begins: false,
+            grain: SignedDuration::ZERO,
         };
         let (lo, hi, at, announced) = (echo.lo, echo.hi, echo.at, echo.announced);
         let written = Authorship { lo, hi, at, raced: true, unsure: false, announced };

@@ -3,7 +3,7 @@
 //! Rules 3–11: newer replaces older, what cannot be ordered is held until a read settles it, and
 //! an announced edit is judged exactly once, in order, even where the state it shows is stale.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     draft::Draft,
@@ -40,6 +40,8 @@ pub(super) struct Sight<'a> {
     pub(super) lags: bool,
     /// Whether it tells that the record came to be: nothing a call showed is older.
     pub(super) begins: bool,
+    /// How exactly it tells the time of what it announces.
+    pub(super) grain: SignedDuration,
 }
 
 /// How what is seen now stands to what was known.
@@ -68,7 +70,8 @@ impl Draft<'_> {
     }
 
     fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
-        let (lo, hi) = (sight.stamp.earliest(clock), sight.stamp.latest(clock));
+        let lo = sight.stamp.earliest(clock);
+        let hi = later(sight.stamp.latest(clock), sight.grain);
         let undone = self.undoes(sight.link, field, value, lo);
         let named = self.link(sight.link).is_some_and(|link| is_known(link, &sight.actor));
         let Some(seen) = self.seen_mut(sight.link, field) else { return };
@@ -80,7 +83,7 @@ impl Draft<'_> {
         }
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
         let raced = overwrites(seen, lo) || undone;
-        let at = sight.stamp.likely(clock);
+        let at = later(sight.stamp.likely(clock), sight.grain / 2);
         let exact = Authorship { lo, hi, at, raced: false, unsure: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
         let doubted = if settles { seen.held.take() } else { seen.held.clone() };
@@ -202,6 +205,10 @@ impl Draft<'_> {
         let rule = config.fields.get(&field)?;
         Some(Verdict { config, rule, seen: link.fields.get(&field) })
     }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
 }
 
 /// Places an observation against what is known, and says whether it settles what was held.

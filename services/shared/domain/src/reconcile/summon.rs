@@ -230,6 +230,7 @@ impl Draft<'_> {
             previous: &[],
             lags: false,
             begins: false,
+            grain: SignedDuration::ZERO,
         });
     }
 

@@ -51,6 +51,7 @@ impl Draft<'_> {
             notes: self.notes,
             timeline: self.timeline,
             feed,
+            missed: self.missed,
             reply: reply(revision),
         }
     }

@@ -74,7 +74,7 @@ fn c05_calls_of_one_link_never_overlap() {
     let messages = script.world.stream.iter();
     let receipts = messages.filter_map(|message| match &message.event {
         Event::Receipt(receipt) => Some(&receipt.outcome),
-        Event::Observation(_) | Event::Edit(_) => None,
+        Event::Observation(_) | Event::Edit(_) | Event::Finding(_) => None,
     });
     for outcome in receipts {
         let Outcome::Settled { before, after, .. } = outcome else { panic!("{outcome:?}") };

@@ -240,7 +240,7 @@ impl World {
     pub(super) fn coincidences(&mut self, side: Option<usize>, event: &Event, shown: &[Shown]) {
         let announced = match event {
             Event::Observation(observation) => observation.edited,
-            Event::Receipt(_) | Event::Edit(_) => None,
+            Event::Receipt(_) | Event::Edit(_) | Event::Finding(_) => None,
         };
         let Some(side) = side else { return };
         let marks = shown.iter().flatten().filter_map(|(field, cell)| match cell.author {

@@ -131,6 +131,7 @@ impl World {
                 Outcome::Refused { before, .. } => read(before.as_deref()),
                 Outcome::Noted { .. } | Outcome::Summoned { .. } => {}
             },
+            Event::Finding(finding) => read(Some(&finding.reading)),
             Event::Edit(_) => {}
         }
         let aged = self.near.clocks[side].aged(now);

@@ -99,6 +99,7 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
         }],
         scope: crate::scope::Scope::default(),
         sync_escalations: false,
+        public_url: None,
         clock: crate::clock::Offset::default(),
         version: 1,
     }

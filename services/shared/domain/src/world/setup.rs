@@ -124,6 +124,7 @@ pub(crate) fn integration(strategy: Strategy, owner: Side) -> Integration {
         }],
         scope: Scope::default(),
         sync_escalations: false,
+        public_url: None,
         clock: Offset::default(),
         version: 1,
     }

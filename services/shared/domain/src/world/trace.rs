@@ -102,6 +102,7 @@ pub(super) fn event(event: &Event) -> String {
             Outcome::Summoned { .. } => "summoned".to_owned(),
         },
         Event::Edit(it) => edit(it),
+        Event::Finding(it) => format!("finding {} {}", it.id, reading(Some(&it.reading))),
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn integration(
         }],
         scope: Scope::default(),
         sync_escalations: false,
+        public_url: None,
         clock: Offset::default(),
         version: 1,
     }

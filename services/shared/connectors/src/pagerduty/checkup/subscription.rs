@@ -1,70 +1,9 @@
 //! Whether webhooks are sent to us: the subscriptions that name our address, and what they cover.
 
-use serde_json::Value as Json;
-use tandem_domain::{id::IntegrationId, integration::Integration};
+use tandem_domain::integration::Integration;
 
-use super::super::{
-    directory::{Page, page, read, text},
-    event_type::EventType,
-    rest::Request,
-};
+use super::super::subscription::{NEEDED, Subscription, is_ours};
 use crate::checkup::Check;
-
-/// What a subscription must announce for fields to follow within seconds.
-const NEEDED: [EventType; 11] = [
-    EventType::Triggered,
-    EventType::Acknowledged,
-    EventType::Unacknowledged,
-    EventType::Escalated,
-    EventType::Reassigned,
-    EventType::Delegated,
-    EventType::PriorityUpdated,
-    EventType::ServiceUpdated,
-    EventType::Resolved,
-    EventType::Reopened,
-    EventType::Annotated,
-];
-
-/// A webhook subscription of the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// Its id.
-    pub id: String,
-    /// Where it sends to.
-    pub url: String,
-    /// Whether anything is sent at the moment.
-    pub sends: bool,
-    /// What it announces.
-    pub events: Vec<String>,
-    /// The one service it is about; none where it is about more.
-    pub service: Option<String>,
-}
-
-/// Asks for the account's subscriptions.
-pub fn subscriptions(offset: usize) -> Request {
-    page("/webhook_subscriptions", offset)
-}
-
-/// The subscriptions in an answer.
-pub fn read_subscriptions(answer: &Json) -> Option<Page<Subscription>> {
-    read(answer, "webhook_subscriptions", |item| {
-        let delivery = item.get("delivery_method")?;
-        let is = |of: &Json, name: &str| of.get(name).and_then(Json::as_bool);
-        let disabled = is(delivery, "temporarily_disabled").unwrap_or(false);
-        let events = item.get("events").and_then(Json::as_array);
-        let events = events.into_iter().flatten().filter_map(Json::as_str);
-        let filter = item
-            .get("filter")
-            .filter(|filter| text(filter, "type").is_some_and(|kind| kind == "service_reference"));
-        Some(Subscription {
-            id: text(item, "id")?,
-            url: text(delivery, "url")?,
-            sends: is(item, "active").unwrap_or(true) && !disabled,
-            events: events.map(str::to_owned).collect(),
-            service: filter.and_then(|filter| text(filter, "id")),
-        })
-    })
-}
 
 /// Judges whether the webhooks that are needed are sent to us.
 pub fn webhooks(integration: &Integration, all: &[Subscription]) -> Check {
@@ -113,11 +52,3 @@ pub fn webhooks(integration: &Integration, all: &[Subscription]) -> Check {
 
 const ENABLE: &str = "enable it in PagerDuty (Integrations > Generic Webhooks), and see why it was: \
                       three webhooks in a row were refused or not answered";
-
-/// Whether an address is our door for this integration, wherever that stands.
-fn is_ours(url: &str, integration: IntegrationId) -> bool {
-    let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    path.rsplit_once("/api/v1/webhooks/")
-        .and_then(|(_, id)| id.parse::<IntegrationId>().ok())
-        .is_some_and(|id| id == integration)
-}

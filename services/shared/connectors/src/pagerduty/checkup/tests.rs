@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::*;
+use super::{
+    super::subscription::{Subscription, read_subscriptions},
+    *,
+};
 use crate::checkup::Verdict;
 
 fn integration(change: impl FnOnce(&mut Integration)) -> Integration {
