@@ -109,8 +109,7 @@ pub async fn write(conn: &mut PgConnection, incidents: &[&Incident]) -> Result<(
             revision = excluded.revision,
             sequence = excluded.sequence,
             updated_at = excluded.updated_at,
-            chain_length = excluded.chain_length,
-            chain_hash = excluded.chain_hash
+            (chain_length, chain_hash) = (excluded.chain_length, excluded.chain_hash)
         "#,
         rows.id as Vec<Uuid>,
         rows.org as Vec<&str>,
