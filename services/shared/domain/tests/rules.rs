@@ -628,3 +628,21 @@ fn decisions_form_a_chain_that_shows_any_change() {
     forged.after = Some("never".to_owned());
     assert_ne!(chain[2].previous, forged.hash());
 }
+
+#[test]
+fn an_organisation_can_neither_change_nor_replace_the_incident_of_another() {
+    let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
+    let (incident, before) = (sides.incident(), sides.state.clone());
+    let fields = BTreeMap::from([(Field::Title, Some("taken over".to_owned()))]);
+    let create =
+        Change::Create { fields: fields.clone(), incident_type: None, labels: BTreeMap::new() };
+    let refusals =
+        [(create, Refusal::Exists), (Change::Update { fields, revision: None }, Refusal::Unknown)];
+    for (change, expected) in refusals {
+        let reply = sides.edit_in("other", incident, change);
+        let Some(Reply::Refused { refusal, message }) = reply else { panic!("{reply:?}") };
+        assert_eq!(refusal, expected, "{message}");
+        assert!(!message.contains("disk"), "{message}");
+        assert_eq!(sides.state, before);
+    }
+}

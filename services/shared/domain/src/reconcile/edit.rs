@@ -28,7 +28,16 @@ pub(super) fn apply(
     edit: &Edit,
     configs: &Configs,
 ) -> Step {
-    let state = state.filter(|state| state.incident.org == edit.org);
+    if let Some(foreign) = state.as_ref().filter(|state| state.incident.org != edit.org) {
+        // Whoever asks learns no more than that the id is not theirs to use.
+        let (id, org) = (foreign.incident.id, &edit.org);
+        let (refusal, message) = if matches!(edit.change, Change::Create { .. }) {
+            (Refusal::Exists, format!("{id} cannot be used for a new incident"))
+        } else {
+            (Refusal::Unknown, format!("there is no incident {id} in {org}"))
+        };
+        return refuse(state, refusal, message);
+    }
     match (&edit.change, state) {
         (Change::Create { fields, incident_type, labels }, None) => {
             let mut fields = fields.clone();

@@ -251,8 +251,17 @@ impl Sides {
     }
 
     pub(crate) fn edit_of(&mut self, incident: IncidentId, change: Change) -> Option<Reply> {
+        self.edit_in("demo", incident, change)
+    }
+
+    pub(crate) fn edit_in(
+        &mut self,
+        org: &str,
+        incident: IncidentId,
+        change: Change,
+    ) -> Option<Reply> {
         self.later();
-        let (id, org): (EditId, _) = (self.mint.id(), "demo".parse().unwrap());
+        let (id, org): (EditId, _) = (self.mint.id(), org.parse().unwrap());
         let author = Actor { name: Some("Olu".to_owned()), ..Actor::unnamed(Side::Platform) };
         self.apply(&Event::Edit(Edit { id, org, incident, at: self.now, author, change })).reply
     }
