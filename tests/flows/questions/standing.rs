@@ -107,7 +107,7 @@ async fn each_thing_that_is_wrong_is_named_with_a_way_out() {
     fault(
         &stack,
         Some("/webhook_subscriptions"),
-        Effect::Error { status: 403, body: ErrorBody::Json, code: 2010, applied: false },
+        Effect::Error { status: 403, body: ErrorBody::Json, applied: false },
     );
     let (_, checkup) = test(&stack).await;
     assert_eq!(check(&checkup, "subscription")["verdict"], "warning");

@@ -60,12 +60,16 @@ pub enum Effect {
         /// The form of the body.
         #[serde(default)]
         body: ErrorBody,
-        /// The code of PagerDuty's own in the body.
-        #[serde(default = "internal")]
-        code: u16,
         /// The call takes effect in spite of the answer.
         #[serde(default)]
         applied: bool,
+    },
+    /// A refusal in PagerDuty's form and words; nothing takes effect.
+    Refuse {
+        /// The HTTP status.
+        status: u16,
+        /// One of PagerDuty's own codes.
+        code: u16,
     },
     /// The answer comes late.
     Slow {
@@ -310,10 +314,6 @@ fn one() -> u64 {
 
 fn server_error() -> u16 {
     503
-}
-
-fn internal() -> u16 {
-    2000
 }
 
 #[cfg(test)]

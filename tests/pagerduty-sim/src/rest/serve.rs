@@ -17,13 +17,15 @@ use super::limits::{Reading, nearest};
 use super::{Answer, Asked, Query, View, gate, routes, strict};
 use crate::cut::Scissors;
 use crate::journal::Call;
-use crate::knobs::{Applied, Effect};
+use crate::knobs::{Applied, Effect, ErrorBody};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::world::World;
 use crate::{changed, clock};
 
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The code of an error on PagerDuty's side.
+const INTERNAL: u16 = 2000;
 
 /// A call as it came in.
 #[derive(Debug)]
@@ -94,13 +96,17 @@ pub(crate) async fn serve(
             let body = Refusal::RateLimited.body();
             plain(StatusCode::TOO_MANY_REQUESTS, Some(&body), Some(reading))
         }
-        Some(Effect::Error { status, body, code, applied }) => {
+        Some(Effect::Error { status, body, applied }) => {
             if applied {
                 carry_out(&shared, &incoming, Some("error_applied"));
             } else {
                 skip(&shared, &incoming, status, "error");
             }
-            gate::disfigured(status, body, code)
+            gate::disfigured(status, body, INTERNAL)
+        }
+        Some(Effect::Refuse { status, code }) => {
+            skip(&shared, &incoming, status, "refuse");
+            gate::disfigured(status, ErrorBody::Json, code)
         }
         Some(Effect::Slow { ms, applied }) => slow(&shared, &incoming, ms, applied).await,
         Some(Effect::Cut { applied }) => {

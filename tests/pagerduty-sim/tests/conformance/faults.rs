@@ -182,7 +182,7 @@ async fn every_documented_code_can_be_had() {
         (403, 2018, "Access Denied: May Have Lost Access at Resolve"),
         (500, 2000, "Something went wrong on our side"),
     ] {
-        let effect = json!({ "kind": "error", "status": status, "code": code });
+        let effect = json!({ "kind": "refuse", "status": status, "code": code });
         rest(&pd, json!({ "next": 1, "effect": effect })).await;
         let reply = pd.get("/abilities").await;
         assert_eq!((reply.status, reply.code()), (status, code));
