@@ -14,6 +14,7 @@ pub mod ports;
 pub mod postgres;
 pub mod privilege;
 pub mod progress;
+pub mod random;
 pub mod runtimes;
 pub mod service;
 pub mod workspace;

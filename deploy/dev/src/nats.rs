@@ -1,6 +1,8 @@
 //! A nats-server of one's own, with JetStream on and every acknowledgement on disk.
 //!
-//! It runs with the settings of `deploy/nats.conf`, on 127.0.0.1, with its data and log in the folder it is given.
+//! It runs with the settings of `deploy/nats.conf`, on 127.0.0.1, with its data and log in the folder it is given. The
+//! services have their users of that file, with passwords that are made up at each start; whoever comes without one is
+//! its operator, who may do everything, for it is one's own machine.
 //! It is ready when the server has written its ports file, which it does once it accepts clients. After a stop or a
 //! crash it comes back on the same port with the same data.
 
@@ -14,10 +16,21 @@ use rustix::process::Signal;
 
 use crate::daemon::{Daemon, DaemonError, Recipe};
 use crate::ports;
+use crate::random;
 use crate::runtimes::NatsServer;
 
 /// The settings shipped for compose; address, port and store directory are overridden on the command line.
 const SETTINGS: &str = include_str!("../../nats.conf");
+/// The users of the settings, by the names of the services, and the variables that the settings have their passwords from.
+const USERS: [(&str, &str, &str); 5] = [
+    ("tandem-ingress", "ingress", "TANDEM_NATS_INGRESS_PASSWORD"),
+    ("tandem-reconciler", "reconciler", "TANDEM_NATS_RECONCILER_PASSWORD"),
+    ("tandem-pagerduty-egress", "pagerduty-egress", "TANDEM_NATS_EGRESS_PASSWORD"),
+    ("tandem-admin", "admin", "TANDEM_NATS_ADMIN_PASSWORD"),
+    ("", "operator", "TANDEM_NATS_OPERATOR_PASSWORD"),
+];
+/// Who has no name is the operator.
+const NAMELESS: &str = "no_auth_user: operator";
 /// How long a start may take; a large store is read in first.
 const WITHIN: Duration = Duration::from_secs(30);
 /// How often another port is tried when somebody was quicker.
@@ -43,20 +56,35 @@ pub struct Nats {
     daemon: Daemon,
     server: NatsServer,
     options: NatsOptions,
+    /// Of all users alike: they are kept apart by their permissions, not from whoever runs them all.
+    password: String,
 }
 
 impl Nats {
     /// Starts a server and waits until it accepts clients.
     pub fn start(server: &NatsServer, options: NatsOptions) -> Result<Self, DaemonError> {
-        let daemon = Daemon::new(recipe(server, &options));
-        let mut nats = Self { daemon, server: server.clone(), options };
+        let failed = |source| DaemonError::Spawn { name: "nats-server".to_owned(), source };
+        // What begins with a digit might be read as a number.
+        let password = format!("p{}", random::hex().map_err(failed)?);
+        let daemon = Daemon::new(recipe(server, &options, &password));
+        let mut nats = Self { daemon, server: server.clone(), options, password };
         nats.resume()?;
         Ok(nats)
     }
 
-    /// The address for clients.
+    /// The address for clients without a name, who may do everything.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.options.port)
+    }
+
+    /// The address for a service, such as `tandem-ingress`: with its user, who may do what the service needs.
+    pub fn url_of(&self, service: &str) -> String {
+        match USERS.iter().find(|(name, ..)| *name == service) {
+            Some((_, user, _)) => {
+                format!("nats://{user}:{}@127.0.0.1:{}", self.password, self.options.port)
+            }
+            None => self.url(),
+        }
     }
 
     /// The port for clients.
@@ -98,7 +126,7 @@ impl Nats {
                 self.options.port = ports::free().map_err(failed)?;
                 port_tries += 1;
             }
-            self.daemon = Daemon::new(recipe(&self.server, &self.options));
+            self.daemon = Daemon::new(recipe(&self.server, &self.options, &self.password));
             let dir = self.options.dir.clone();
             let outcome = self.daemon.start(WITHIN, |daemon| has_ports_file(daemon, &dir));
             let Err(DaemonError::Died { tail, .. }) = &outcome else { return outcome };
@@ -122,10 +150,10 @@ fn prepare(options: &NatsOptions) -> io::Result<()> {
         fs::remove_dir_all(&ports)?;
     }
     fs::create_dir_all(&ports)?;
-    fs::write(settings(&options.dir), format!("{SETTINGS}\n{}\n", options.extra_config))
+    fs::write(settings(&options.dir), format!("{SETTINGS}\n{NAMELESS}\n{}\n", options.extra_config))
 }
 
-fn recipe(server: &NatsServer, options: &NatsOptions) -> Recipe {
+fn recipe(server: &NatsServer, options: &NatsOptions, password: &str) -> Recipe {
     let mut args: Vec<OsString> = vec!["-c".into(), settings(&options.dir).into()];
     args.extend(["-a".into(), "127.0.0.1".into(), "-p".into(), options.port.to_string().into()]);
     args.extend(["-sd".into(), (&options.dir).into()]);
@@ -134,7 +162,7 @@ fn recipe(server: &NatsServer, options: &NatsOptions) -> Recipe {
         name: "nats-server".to_owned(),
         program: server.program.clone(),
         args,
-        env: Vec::new(),
+        env: USERS.iter().map(|(.., name)| ((*name).to_owned(), password.to_owned())).collect(),
         log: options.dir.join("nats.log"),
         quit: Signal::TERM,
         run_as: None,

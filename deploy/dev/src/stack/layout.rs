@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tandem_dev::{ServiceOptions, ports};
+use tandem_dev::{Nats, ServiceOptions, ports};
 
 use super::state::Addresses;
 
@@ -76,6 +76,8 @@ pub(super) struct Layout<'a> {
     pub(super) addresses: &'a Addresses,
     pub(super) dev: &'a Path,
     pub(super) key_file: PathBuf,
+    /// Where NATS is for each of the services.
+    pub(super) nats: &'a Nats,
     pub(super) log: &'a str,
 }
 
@@ -133,7 +135,7 @@ impl Layout<'_> {
             _ => vec![("TANDEM_MASTER_KEY_FILE", key_file)],
         };
         let common = [
-            ("NATS_URL", self.addresses.nats.clone()),
+            ("NATS_URL", self.nats.url_of(name)),
             ("TANDEM_OPS_ADDR", host(ops)),
             ("TANDEM_LOG", self.log.to_owned()),
             ("TANDEM_LOG_FORMAT", "text".to_owned()),

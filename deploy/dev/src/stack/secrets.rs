@@ -1,12 +1,12 @@
 //! Keys and passwords of the local stack, made once and kept under `.dev` for their owner only.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use tandem_dev::random;
 
 /// Reads a secret of 64 hexadecimal digits, made on first use.
 pub(super) fn keep(path: &Path) -> anyhow::Result<String> {
@@ -20,25 +20,13 @@ pub(super) fn keep(path: &Path) -> anyhow::Result<String> {
             });
         }
     }
-    let secret = random().context("no random bytes to be had")?;
+    let secret = random::hex().context("no random bytes to be had")?;
     let write = || {
         let mut file = File::options().create_new(true).write(true).mode(0o600).open(path)?;
         writeln!(file, "{secret}")
     };
     write().with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(secret)
-}
-
-/// 32 random bytes as hexadecimal digits.
-fn random() -> std::io::Result<String> {
-    let mut bytes = [0_u8; 32];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let mut text = String::new();
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

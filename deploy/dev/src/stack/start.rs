@@ -57,7 +57,9 @@ impl Start<'_> {
         let key_file = dev.join("master.key");
         secrets::keep(&key_file)?;
         let addresses = state.addresses.clone();
-        let layout = Layout { ports, addresses: &addresses, dev: &dev, key_file, log: self.log };
+        let (dev_dir, log) = (dev.as_path(), self.log);
+        let layout =
+            Layout { ports, addresses: &addresses, dev: dev_dir, key_file, nats: &nats, log };
 
         self.progress.step("migrating", || migrate(&dev, &state))?;
         let (services, simulator) = self.services(&layout, &mut state)?;

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    ConnectOptions, Event,
+    ConnectOptions, Event, ServerAddr,
     connection::State,
     jetstream::{self, kv},
 };
+use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
 use crate::topology;
@@ -47,15 +48,31 @@ impl std::fmt::Debug for Bus {
     }
 }
 
+/// The user and the password in an address, decoded.
+fn credentials(address: &ServerAddr) -> Option<(String, String)> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (address.username()?, address.password().unwrap_or_default());
+    Some((decoded(user), decoded(password)))
+}
+
 impl Bus {
-    /// Connects in the background and keeps trying; `name` shows in the server's monitoring.
+    /// Connects in the background and keeps trying; `name` shows in the server's monitoring, and
+    /// in the inbox: answers come where no other service may listen.
     ///
     /// The URL may carry credentials; they are taken by the client and shown nowhere.
     pub async fn connect(url: &str, name: &str) -> Result<Self, Unavailable> {
         let connections = Arc::new(watch::Sender::new(0));
         let seen = Arc::clone(&connections);
-        let client = ConnectOptions::new()
+        let address: ServerAddr =
+            url.parse().map_err(Box::from).map_err(Unavailable::because("reading its address"))?;
+        // The client does not take them from the address by itself.
+        let options = match credentials(&address) {
+            Some((user, password)) => ConnectOptions::with_user_and_password(user, password),
+            None => ConnectOptions::new(),
+        };
+        let client = options
             .name(name)
+            .custom_inbox_prefix(format!("_INBOX.{name}"))
             .retry_on_initial_connect()
             .ping_interval(Duration::from_secs(5))
             .request_timeout(Some(ACK_WITHIN))
@@ -71,7 +88,7 @@ impl Bus {
                     }
                 }
             })
-            .connect(url)
+            .connect(address)
             .await
             .map_err(Box::from)
             .map_err(Unavailable::because("connecting"))?;
@@ -149,5 +166,19 @@ impl Bus {
                 .map_err(Box::from)
                 .map_err(Unavailable::because("creating the configuration bucket")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_carry_credentials() {
+        let of = |url: &str| credentials(&url.parse().unwrap());
+        let both = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(of("nats://ingress:p%40ss@127.0.0.1:4222"), both("ingress", "p@ss"));
+        assert_eq!(of("nats://ingress@127.0.0.1"), both("ingress", ""));
+        assert_eq!(of("nats://127.0.0.1:4222"), None);
     }
 }
