@@ -8,6 +8,7 @@ mod directory;
 mod integration;
 mod link;
 mod sync_status;
+mod token;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub use self::{
         Check, Checkup, HealingProgress, Lane, LinkCounts, LinkFreshness, NeverTold, OutboundQueue,
         Retry, SyncStatus, Waiting, WebhookSubscriptions,
     },
+    token::{Key, NewToken, Rotation, Token},
 };
 use crate::{v1, words::Word};
 

@@ -19,10 +19,32 @@ pub mod v1 {
                 .finish()
         }
     }
+
+    impl std::fmt::Debug for CreateTokenResponse {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CreateTokenResponse")
+                .field("token", &self.token)
+                .finish_non_exhaustive()
+        }
+    }
 }
 
 /// The compiled `.proto` files as one encoded `FileDescriptorSet`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Every call of the contract, such as `LinkService/GetLink`, in the order of the files.
+pub fn calls() -> Vec<String> {
+    let Ok(set) = <prost_types::FileDescriptorSet as prost::Message>::decode(FILE_DESCRIPTOR_SET)
+    else {
+        return Vec::new();
+    };
+    let ours = set.file.iter().filter(|file| file.package() == "tandem.v1");
+    let services = ours.flat_map(|file| &file.service);
+    let calls = services.flat_map(|service| {
+        service.method.iter().map(move |call| format!("{}/{}", service.name(), call.name()))
+    });
+    calls.collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -41,6 +63,8 @@ mod tests {
         let shown = format!("{integration:?}");
         assert!(!shown.contains("tokentoken"), "{shown}");
         assert!(shown.contains("[redacted]") && shown.contains("none"), "{shown}");
+        let made = v1::CreateTokenResponse { token: None, secret: "tdm_canary".to_owned() };
+        assert!(!format!("{made:?}").contains("canary"));
     }
 
     #[test]
@@ -59,11 +83,13 @@ mod tests {
                 "FieldMappingService",
                 "IncidentService",
                 "IntegrationService",
+                "KeyService",
                 "LinkService",
                 "OnCallService",
                 "OwnershipService",
                 "ServiceMappingService",
-                "StatusService"
+                "StatusService",
+                "TokenService"
             ]
         );
     }

@@ -5,8 +5,8 @@
 
 use crate::v1::{
     ConflictReason, ConflictStanding, ConflictStrategy, ConflictTake, DeadLetterDirection,
-    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch, Sending,
-    ServiceMatch, Severity, Side, Status, SyncState, Verdict,
+    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch, Role,
+    Sending, ServiceMatch, Severity, Side, Status, SyncState, Verdict,
 };
 
 /// A closed set of values that people read and write as words.
@@ -72,6 +72,11 @@ impl Word for Status {
 impl Word for Side {
     const WORDS: &'static [(Self, &'static str)] =
         &[(Self::Platform, "platform"), (Self::External, "external")];
+}
+
+impl Word for Role {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Viewer, "viewer"), (Self::Operator, "operator"), (Self::Admin, "admin")];
 }
 
 impl Word for DeadLetterDirection {
@@ -204,6 +209,7 @@ mod tests {
         every_word_reads_back(Severity::Unspecified);
         every_word_reads_back(Status::Unspecified);
         every_word_reads_back(Side::Unspecified);
+        every_word_reads_back(Role::Unspecified);
         every_word_reads_back(DeadLetterDirection::Unspecified);
         every_word_reads_back(DeadLetterState::Unspecified);
         every_word_reads_back(DeadLetterKind::Unspecified);

@@ -8,6 +8,8 @@
 )]
 
 mod audit;
+mod broker;
+mod calls;
 mod conflicts;
 mod crash;
 mod dead_letters;
@@ -20,6 +22,7 @@ mod healing;
 mod outage;
 mod questions;
 mod rules;
+mod secrets;
 mod size;
 mod story;
 mod surfaces;

@@ -1,6 +1,6 @@
 //! What a stack stands on: a broker and a database of its own, and the four services started on them.
 
-use std::path::PathBuf;
+use std::{cell::RefCell, path::PathBuf};
 
 use anyhow::Context;
 use tandem_dev::{
@@ -8,6 +8,8 @@ use tandem_dev::{
     bins, ports, runtimes, workspace,
 };
 use tandem_store::{PgPool, Store};
+
+use crate::Options;
 
 /// How often it is looked for what nobody told, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,7 @@ pub(crate) struct Started {
     pub(crate) http_url: String,
     pub(crate) admin_url: String,
     pub(crate) rest_url: String,
+    pub(crate) ops_urls: Vec<String>,
 }
 
 impl Ground {
@@ -87,15 +90,21 @@ impl Ground {
     }
 
     /// Starts the four services, admin first: it is the one that fills the configuration.
-    pub(crate) fn services(&self, dir: &tempfile::TempDir) -> anyhow::Result<Started> {
+    pub(crate) fn services(
+        &self,
+        dir: &tempfile::TempDir,
+        options: &Options,
+    ) -> anyhow::Result<Started> {
+        let ops_urls = RefCell::new(Vec::new());
         let key = dir.path().join("master.key");
         std::fs::write(&key, "5b".repeat(32))?;
         let address = || anyhow::Ok(format!("127.0.0.1:{}", ports::free()?));
         let (http, grpc, rest) = (address()?, address()?, address()?);
         let start = |name: &str, more: &[(&str, &str)]| {
             let ops = address()?;
+            ops_urls.borrow_mut().push(format!("http://{ops}"));
             let own = [
-                ("NATS_URL", self.nats.url()),
+                ("NATS_URL", self.nats.url_of(&format!("tandem-{name}"))),
                 ("TANDEM_OPS_ADDR", ops.clone()),
                 ("TANDEM_LOG", "info,tandem=debug".to_owned()),
                 // What may have got through is looked up after this; a test need not wait long.
@@ -104,6 +113,7 @@ impl Ground {
                 ("DATABASE_URL", self.database_url.clone()),
                 // A broker that lost its disk has no memory that would be in the way.
                 ("TANDEM_PUBLISH_AGAIN_AFTER", "2".to_owned()),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", options.collector.clone().unwrap_or_default()),
             ];
             let own = own.iter().map(|(name, value)| (*name, value.as_str()));
             let env = own.chain(more.iter().copied());
@@ -117,14 +127,14 @@ impl Ground {
             })?;
             anyhow::Ok(service)
         };
-        let admin = start(
-            "admin",
-            &[
-                ("TANDEM_GRPC_ADDR", &grpc),
-                ("TANDEM_REST_ADDR", &rest),
-                ("TANDEM_SUBSCRIPTION_INTERVAL", "1"),
-            ],
-        )?;
+        let asks = options.require_tokens.to_string();
+        let own = [
+            ("TANDEM_GRPC_ADDR", grpc.as_str()),
+            ("TANDEM_REST_ADDR", &rest),
+            ("TANDEM_REQUIRE_TOKENS", &asks),
+            ("TANDEM_SUBSCRIPTION_INTERVAL", "1"),
+        ];
+        let admin = start("admin", &own)?;
         let reconciler = start("reconciler", &[])?;
         let Healing { log, ripe, sweep, watch } = self.healing;
         let egress = start(
@@ -144,7 +154,20 @@ impl Ground {
             http_url: format!("http://{http}"),
             admin_url: format!("http://{grpc}"),
             rest_url: upstream,
+            ops_urls: ops_urls.into_inner(),
         })
+    }
+}
+
+impl Ground {
+    /// A token, made on the server as the first one is.
+    pub(crate) fn token(&self, words: &[&str]) -> anyhow::Result<String> {
+        let made = std::process::Command::new(bins::path(&self.root, "tandem-admin")?)
+            .args([&["token", "create"], words].concat())
+            .env("DATABASE_URL", &self.database_url)
+            .output()?;
+        anyhow::ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Ok(String::from_utf8(made.stdout)?.trim().to_owned())
     }
 }
 

@@ -12,12 +12,24 @@ pub struct Im {
     pub(crate) program: PathBuf,
     pub(crate) admin_url: String,
     pub(crate) home: PathBuf,
+    pub(crate) token: Option<String>,
 }
 
 impl Im {
     /// Where admin's gRPC is.
     pub fn admin_url(&self) -> &str {
         &self.admin_url
+    }
+
+    /// What it calls admin with.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// The same, calling admin with another token, or with none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
     /// Runs `im` with these words and nothing on standard input.
@@ -33,6 +45,7 @@ impl Im {
             .env("HOME", &self.home)
             .env("TANDEM_ADMIN_URL", &self.admin_url)
             .env("TANDEM_ORG", "demo")
+            .envs(self.token.as_ref().map(|token| ("TANDEM_TOKEN", token)))
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())

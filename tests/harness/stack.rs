@@ -20,6 +20,10 @@ pub struct Options {
     pub own_postgres: bool,
     /// How often it is looked for what nobody told.
     pub healing: Healing,
+    /// Whether admin asks for a token; `im` then has one that may do everything.
+    pub require_tokens: bool,
+    /// Where traces and metrics are sent, if anywhere.
+    pub collector: Option<String>,
 }
 
 /// A running system. Dropping it stops everything it started.
@@ -50,6 +54,8 @@ pub struct Stack {
     pub postgres: Option<Postgres>,
     /// The database, for looking.
     pub database: PgPool,
+    /// Where each service shows its metrics.
+    pub ops_urls: Vec<String>,
     dir: tempfile::TempDir,
     /// Whether it is looked for what nobody told, all the time.
     healing: bool,
@@ -87,7 +93,10 @@ impl Stack {
         })
         .await
         .map_err(|error| anyhow!("{error}"))?;
-        let started = tokio::task::block_in_place(|| ground.services(&dir))?;
+        let asks = options.require_tokens;
+        let started = tokio::task::block_in_place(|| ground.services(&dir, &options))?;
+        let first = || ground.token(&["--all-orgs", "--name", "root", "--role", "admin"]);
+        let token = tokio::task::block_in_place(|| asks.then(first).transpose())?;
         let [admin, reconciler, egress, ingress] = started.services;
         let mut stack = Self {
             pagerduty,
@@ -95,6 +104,7 @@ impl Stack {
                 program: bins::built("im")?,
                 admin_url: started.admin_url,
                 home: dir.path().to_owned(),
+                token,
             },
             http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?,
             http_url: started.http_url,
@@ -107,6 +117,7 @@ impl Stack {
             nats: ground.nats,
             postgres: ground.postgres,
             database: ground.database,
+            ops_urls: started.ops_urls,
             dir,
             healing: options.healing.log != Healing::NEVER.log,
         };
@@ -268,6 +279,7 @@ impl Stack {
         })
         .await;
         assert_eq!(self.pagerduty.violations(), Vec::<String>::new(), "requests out of line");
+        assert_eq!(self.trespasses(), Vec::<String>::new(), "subjects out of bounds");
         let jetstream = async_nats::jetstream::new(
             async_nats::connect(self.nats.url()).await.expect("nats is there"),
         );
@@ -285,6 +297,17 @@ impl Stack {
                 .await
                 .expect("the letters");
         assert_eq!(dead, Vec::<String>::new(), "dead letters");
+    }
+
+    /// What a service wanted of the broker that its user may not have.
+    fn trespasses(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.dir().join("nats/nats.log")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("Violation")).map(str::to_owned).collect()
+    }
+
+    /// The folder with everything that the stack keeps.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     /// Whether nothing is on its way at any place; else what is where.

@@ -10,10 +10,12 @@ mod explain;
 pub mod field_mapping;
 pub mod incident;
 pub mod integration;
+pub mod key;
 pub mod link;
 pub mod ownership;
 pub mod service_mapping;
 pub mod sync_status;
+pub mod token;
 mod watch;
 
 use tandem_domain::id::{IncidentId, IntegrationId, Org};
@@ -22,7 +24,7 @@ use tandem_store::{
     integrations::{self, Stored},
 };
 
-use crate::{check, refusal::Refusal};
+use crate::{caller::Caller, refusal::Refusal};
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
@@ -34,11 +36,6 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The organisation, where it must be said.
-fn org(text: &str) -> Result<Org, Refusal> {
-    check::org(text).map_err(|problem| Refusal::invalid("org", problem))
-}
-
 /// The incident's id; a text that is none is like the id of no incident.
 fn incident_id(text: &str) -> Result<IncidentId, Refusal> {
     if text.is_empty() {
@@ -48,20 +45,26 @@ fn incident_id(text: &str) -> Result<IncidentId, Refusal> {
 }
 
 /// The integration that is called `reference` (handle, id or exact name). A handle goes before a
-/// name; several organisations, or several integrations of one name, are not chosen between.
-async fn find(conn: &mut PgConnection, org: &str, reference: &str) -> Result<Stored, Refusal> {
+/// name; several organisations, or several integrations of one name, are not chosen between. What
+/// the caller does not see is not found.
+async fn find(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    org: &str,
+    reference: &str,
+) -> Result<Stored, Refusal> {
     if reference.is_empty() {
         return Err(Refusal::invalid("integration", "must be a handle, an id or a name"));
     }
-    let found = if org.is_empty() {
-        anywhere(conn, reference).await?
-    } else {
-        let org = self::org(org)?;
-        let found = integrations::named(conn, &org, reference).await?;
-        if found.is_empty() {
-            return Err(elsewhere(conn, &org, reference).await?);
+    let found = match caller.org_or_all(org)? {
+        None => anywhere(conn, reference).await?,
+        Some(org) => {
+            let found = integrations::named(conn, &org, reference).await?;
+            if found.is_empty() {
+                return Err(elsewhere(conn, &org, reference).await?);
+            }
+            found
         }
-        found
     };
     choose(found, reference)
 }

@@ -50,9 +50,11 @@ async fn round(admin: &Admin) -> Result<usize, StoreError> {
     let now = clock::now();
     let found = dead_letters::supersede(&mut transaction, None, now).await?;
     for id in &found {
+        let org = dead_letters::get(&mut transaction, *id).await?.and_then(|one| one.letter.org);
         let entry = audit::Entry {
             at: now,
             actor: BY_ITSELF,
+            org: org.as_deref(),
             action: "dead_letter.supersede",
             target: &id.to_string(),
             reason: None,

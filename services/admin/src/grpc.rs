@@ -10,11 +10,11 @@ use tandem_proto::{
         directory_service_server::DirectoryServiceServer,
         field_mapping_service_server::FieldMappingServiceServer,
         incident_service_server::IncidentServiceServer,
-        integration_service_server::IntegrationServiceServer,
+        integration_service_server::IntegrationServiceServer, key_service_server::KeyServiceServer,
         link_service_server::LinkServiceServer, on_call_service_server::OnCallServiceServer,
         ownership_service_server::OwnershipServiceServer,
         service_mapping_service_server::ServiceMappingServiceServer,
-        status_service_server::StatusServiceServer,
+        status_service_server::StatusServiceServer, token_service_server::TokenServiceServer,
     },
 };
 use tandem_runtime::{
@@ -26,7 +26,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use tonic_reflection::server::Builder as Reflection;
 use tracing::Span;
 
-use crate::Admin;
+use crate::{Admin, access::door::Guard, tls::Tls};
 
 /// The largest head of a call.
 const HEAD_MAX: u32 = 16 * 1024;
@@ -44,10 +44,18 @@ pub enum GrpcError {
     /// The descriptors that were built in cannot be served.
     #[error("reflection cannot be served")]
     Reflection(#[source] tonic_reflection::server::Error),
+    /// The certificate cannot be used.
+    #[error("grpc cannot be served with this certificate")]
+    Tls(#[source] tonic::transport::Error),
 }
 
 /// Serves gRPC until it is time to stop; answers where, which matters when `addr` has port 0.
-pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<SocketAddr, GrpcError> {
+pub async fn serve(
+    admin: Admin,
+    addr: SocketAddr,
+    tls: Option<&Tls>,
+    stop: &Stop,
+) -> Result<SocketAddr, GrpcError> {
     let descriptors = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -68,12 +76,18 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
     health.set_serving::<OnCallServiceServer<Admin>>().await;
     health.set_serving::<DirectoryServiceServer<Admin>>().await;
     health.set_serving::<StatusServiceServer<Admin>>().await;
+    health.set_serving::<TokenServiceServer<Admin>>().await;
+    health.set_serving::<KeyServiceServer<Admin>>().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
     let addr = listener.local_addr().unwrap_or(addr);
     tracing::info!(%addr, "serving gRPC");
     let asked = stop.clone();
-    let server = Server::builder()
+    let mut server = Server::builder();
+    if let Some(tls) = tls {
+        server = server.tls_config(tls.grpc()).map_err(GrpcError::Tls)?;
+    }
+    let server = server
         .trace_fn(span)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
@@ -81,6 +95,7 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
         .max_concurrent_streams(Some(STREAMS))
         .concurrency_limit_per_connection(IN_HAND)
         .load_shed(true)
+        .layer(Guard { gate: admin.gate().clone() })
         .add_service(health_service)
         .add_service(reflection)
         .add_service(older_reflection)
@@ -95,7 +110,9 @@ pub async fn serve(admin: Admin, addr: SocketAddr, stop: &Stop) -> Result<Socket
         .add_service(AuditServiceServer::new(admin.clone()))
         .add_service(OnCallServiceServer::new(admin.clone()))
         .add_service(DirectoryServiceServer::new(admin.clone()))
-        .add_service(StatusServiceServer::new(admin))
+        .add_service(StatusServiceServer::new(admin.clone()))
+        .add_service(TokenServiceServer::new(admin.clone()))
+        .add_service(KeyServiceServer::new(admin))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             async move { asked.asked().await },

@@ -1,17 +1,21 @@
 //! Admin: configuration, links and incidents over gRPC and REST; the only writer of configuration.
 //!
 //! A call comes in through [`api`] (one file per proto service) or [`rest`], which makes the same
-//! calls. Configuration goes to Postgres first; [`publisher`] then sees to it that every service
+//! calls, and both through the gate of [`access`]. Configuration goes to Postgres first; [`publisher`] then sees to it that every service
 //! gets it. Incidents are never written here: [`edits`] sends them to the reconciler.
 //!
 //! # How to add a call
 //!
 //! Add it to the service in `proto/tandem/v1`, write a function in the service's file in [`api`]
 //! that answers a message or a [`refusal::Refusal`], and name it in the trait's implementation at
-//! the end of that file. A new service is also named in [`grpc`].
+//! the end of that file. Say in `access::rights` who may make it: before that nobody may. A new
+//! service is also named in [`grpc`]. `tests/flows/calls` wants to see how the call fares when it is
+//! made well, badly, by the wrong caller and too late.
 
+pub mod access;
 pub mod api;
 mod ask;
+pub mod at_hand;
 pub mod caller;
 mod check;
 mod checkup;
@@ -31,6 +35,7 @@ pub mod settings;
 mod slug;
 mod status;
 pub mod subscriptions;
+pub mod tls;
 mod wire;
 
 use std::{
@@ -48,7 +53,10 @@ use tandem_seal::Keyring;
 use tandem_store::Store;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::refusal::Refusal;
+use crate::{
+    access::{Access, gate::Gate},
+    refusal::Refusal,
+};
 
 /// How long NATS may take to confirm a subscription.
 const LISTENING_WITHIN: Duration = Duration::from_secs(2);
@@ -59,6 +67,7 @@ pub struct Admin {
     store: Store,
     bus: Bus,
     keyring: Arc<Keyring>,
+    gate: Gate,
     /// Told after each change of configuration.
     changed: Arc<Notify>,
     /// Told when subscriptions are to be seen to.
@@ -71,11 +80,17 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Puts together what calls work with.
-    pub fn new(store: Store, bus: Bus, keyring: Keyring, stop: Stop) -> Self {
+    /// Puts together what calls work with, which `access` lets in.
+    pub fn new(store: Store, bus: Bus, keyring: Keyring, access: Access, stop: Stop) -> Self {
         let (changed, replays, subscribing) = (Arc::default(), Arc::default(), Arc::default());
         let (keyring, problems) = (Arc::new(keyring), Arc::default());
-        Self { store, bus, keyring, changed, subscribing, problems, replays, stop }
+        let gate = Gate::new(store.clone(), access);
+        Self { store, bus, keyring, gate, changed, subscribing, problems, replays, stop }
+    }
+
+    /// Who is let in.
+    pub(crate) const fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The bodies of messages on `subject` from now on; refused at once while NATS is away.

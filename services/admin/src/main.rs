@@ -1,12 +1,16 @@
-//! Starts admin: settings, connections, then the publisher and the three ports.
+//! Starts admin: settings, connections, then the publisher and the three ports. Or does the one
+//! thing that was asked of it on the command line, and ends.
 
 use std::{process::ExitCode, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use tandem_admin::{
-    Admin, dead_letters, grpc, publisher, rest,
-    settings::{Command, Settings},
+    Admin,
+    access::Access,
+    at_hand, dead_letters, grpc, publisher, rest,
+    settings::{Command, Settings, TokenCommand},
     subscriptions,
+    tls::Tls,
 };
 use tandem_bus::Bus;
 use tandem_runtime::{Stop, ops, process};
@@ -23,14 +27,24 @@ fn main() -> ExitCode {
     if let Err(contradiction) = settings.check() {
         return process::usage(&contradiction);
     }
-    if let Some(Command::Migrate) = settings.command {
-        return process::run(NAME, &settings.common, |stop| migrate(&settings, stop));
+    match &settings.command {
+        Some(Command::Migrate) => {
+            return process::run(NAME, &settings.common, |stop| migrate(&settings, stop));
+        }
+        Some(Command::Token(command)) => {
+            return process::run(NAME, &settings.common, |stop| token(&settings, command, stop));
+        }
+        None => {}
     }
     let keyring = match settings.keyring() {
         Ok(keyring) => keyring,
         Err(unusable) => return process::usage(&unusable),
     };
-    process::run(NAME, &settings.common, |stop| serve(&settings, keyring, stop))
+    let tls = match settings.tls() {
+        Ok(tls) => tls,
+        Err(unusable) => return process::usage(&unusable),
+    };
+    process::run(NAME, &settings.common, |stop| serve(&settings, keyring, tls, stop))
 }
 
 async fn migrate(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
@@ -40,11 +54,25 @@ async fn migrate(settings: &Settings, stop: Stop) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Result<()> {
+async fn token(settings: &Settings, command: &TokenCommand, stop: Stop) -> anyhow::Result<()> {
+    let store = Store::connect(settings.database_url()?.expose_secret(), NAME, 1)?;
+    at_hand::run(&store, command).await?;
+    stop.ask();
+    Ok(())
+}
+
+async fn serve(
+    settings: &Settings,
+    keyring: Keyring,
+    tls: Option<Tls>,
+    stop: Stop,
+) -> anyhow::Result<()> {
     let url = settings.database_url()?;
     let store = Store::connect(url.expose_secret(), NAME, settings.database_connections)?;
     let bus = Bus::connect(&settings.common.nats_url, NAME).await?;
-    let admin = Admin::new(store, bus.clone(), keyring, stop.clone());
+    let access = settings.access();
+    warn(settings, access, tls.is_some());
+    let admin = Admin::new(store, bus.clone(), keyring, access, stop.clone());
 
     stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
@@ -52,10 +80,19 @@ async fn serve(settings: &Settings, keyring: Keyring, stop: Stop) -> anyhow::Res
     stop.spawn_dropped("subscriptions", subscriptions::run(admin.clone(), every));
     stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
     let readiness = admin.readiness();
-    grpc::serve(admin.clone(), settings.grpc_addr, &stop).await?;
+    grpc::serve(admin.clone(), settings.grpc_addr, tls.as_ref(), &stop).await?;
     let router = rest::router(admin, settings.public_url.as_deref(), readiness.clone());
-    rest::serve(router, settings.rest_addr, &stop).await?;
+    rest::serve(router, settings.rest_addr, tls.as_ref(), &stop).await?;
     // Last: whoever finds it ready finds the other ports open.
     ops::serve(settings.ops_addr(), readiness, &stop).await?;
     Ok(())
+}
+
+/// Says what an operator should know who did not mean it.
+fn warn(settings: &Settings, access: Access, speaks_tls: bool) {
+    if access == Access::Anybody && settings.is_exposed() {
+        tracing::warn!("anybody who reaches the ports may do everything: --allow-unauthenticated");
+    } else if settings.is_exposed() && !speaks_tls {
+        tracing::warn!("tokens can be read on the way: no --tls-cert-file was given");
+    }
 }

@@ -8,6 +8,20 @@ use std::error::Error as StdError;
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// Nobody knows who is calling.
+    #[error("{problem}")]
+    Unauthenticated {
+        /// Why not, and what to do, in words for people.
+        problem: String,
+    },
+    /// Whoever is calling may not do this.
+    #[error("{message}")]
+    Forbidden {
+        /// What they lack, for programs.
+        kind: &'static str,
+        /// What they lack, in words for people.
+        message: String,
+    },
     /// Fields of the request cannot be used.
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
@@ -145,7 +159,9 @@ impl Refusal {
                     "failed"
                 );
             }
-            Self::Invalid(_)
+            Self::Unauthenticated { .. }
+            | Self::Forbidden { .. }
+            | Self::Invalid(_)
             | Self::Unknown { .. }
             | Self::Exists { .. }
             | Self::Stale { .. }

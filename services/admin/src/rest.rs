@@ -1,7 +1,8 @@
 //! The admin API as JSON over HTTP, for those who have no gRPC at hand.
 //!
 //! Nothing is decided here: a handler turns a body into the message of the gRPC call, makes the
-//! call in-process, and turns the answer or the refusal into JSON.
+//! call in-process, and turns the answer or the refusal into JSON. Who may make it is judged by the
+//! call that [`served`] says it is.
 
 mod asked;
 mod audit;
@@ -12,6 +13,7 @@ mod integrations;
 mod links;
 mod problem;
 mod questions;
+mod served;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,6 +22,7 @@ use axum::{
     error_handling::HandleErrorLayer,
     extract::DefaultBodyLimit,
     http::StatusCode,
+    middleware,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -30,7 +33,11 @@ use tandem_runtime::{
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::error::Elapsed};
 
-use crate::Admin;
+use crate::{Admin, access::door, tls::Tls};
+
+#[cfg(test)]
+pub(crate) use self::served::SERVED;
+pub(crate) use self::served::call;
 
 /// The largest body: an edited message of a dead letter.
 const BODY_MAX: usize = 256 * 1024;
@@ -64,6 +71,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
         })
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(admin.gate().clone(), door::guard))
         .layer(
             ServiceBuilder::new()
                 .layer(HandleErrorLayer::new(overloaded))
@@ -86,15 +94,22 @@ async fn overloaded(error: BoxError) -> Response {
     problem::answer(status, "not available", detail.to_owned(), Vec::new()).into_response()
 }
 
-fn nothing(status: StatusCode, detail: &str) -> Response {
+/// The answer where nothing is.
+pub(crate) fn nothing(status: StatusCode, detail: &str) -> Response {
     problem::answer(status, "not served", detail.to_owned(), Vec::new()).into_response()
 }
 
 /// Serves the router until it is time to stop; answers where, which matters when `addr` has port 0.
-pub async fn serve(router: Router, addr: SocketAddr, stop: &Stop) -> Result<SocketAddr, OpsError> {
+pub async fn serve(
+    router: Router,
+    addr: SocketAddr,
+    tls: Option<&Tls>,
+    stop: &Stop,
+) -> Result<SocketAddr, OpsError> {
     let listener = ops::listen(addr).await?;
     let addr = listener.local_addr().unwrap_or(addr);
     tracing::info!(%addr, "serving REST");
-    stop.spawn("rest", http::serve(listener, router, Limits::default(), stop.clone()));
+    let tls = tls.map(Tls::acceptor);
+    stop.spawn("rest", http::serve(listener, tls, router, Limits::default(), stop.clone()));
     Ok(addr)
 }

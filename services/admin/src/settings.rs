@@ -1,11 +1,19 @@
 //! What admin can be told at start: flags and environment, read once, contradictions refused.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
 use tandem_runtime::settings::{Common, MasterKeys, NoSecret};
 use tandem_seal::{Keyring, SealError};
+
+use crate::{
+    access::Access,
+    tls::{NoTls, Tls},
+};
 
 /// Configuration, links and incidents over gRPC and REST
 #[derive(Debug, Parser)]
@@ -44,16 +52,79 @@ pub struct Settings {
         value_parser = clap::value_parser!(u32).range(1..=86_400)
     )]
     pub subscription_interval: u32,
-    /// Serve on other addresses than loopback although nobody has to say who they are
-    #[arg(long, env = "TANDEM_ALLOW_UNAUTHENTICATED")]
+    /// Ask for a token also on loopback; elsewhere one is asked for anyway
+    #[arg(long, env = "TANDEM_REQUIRE_TOKENS")]
+    pub require_tokens: bool,
+    /// Let anybody do everything who reaches an address, be it other than loopback
+    #[arg(long, env = "TANDEM_ALLOW_UNAUTHENTICATED", conflicts_with = "require_tokens")]
     pub allow_unauthenticated: bool,
+    /// What gRPC and REST speak.
+    #[command(flatten)]
+    pub tls: TlsFiles,
+}
+
+/// The files for TLS.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TlsFiles {
+    /// Speak TLS on gRPC and REST, with this chain of certificates in PEM
+    #[arg(long, env = "TANDEM_TLS_CERT_FILE", requires = "tls_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// The key that goes with it, in PEM
+    #[arg(long, env = "TANDEM_TLS_KEY_FILE", requires = "tls_cert_file")]
+    pub tls_key_file: Option<PathBuf>,
+    /// Ask clients for a certificate of this authority, besides their token
+    #[arg(long, env = "TANDEM_TLS_CLIENT_CA_FILE", requires = "tls_cert_file")]
+    pub tls_client_ca_file: Option<PathBuf>,
 }
 
 /// What admin can do besides serving.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Bring the database's schema up to date, and end
     Migrate,
+    /// Make, list and revoke tokens; needs the database alone
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What can be done to tokens without holding one.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it; it cannot be shown again
+    Create(NewToken),
+    /// List the tokens in force
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Its id or name
+        token: String,
+        /// The organisation that it opens, where several have one of that name
+        #[arg(long)]
+        org: Option<String>,
+    },
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, Args)]
+pub struct NewToken {
+    /// Who or what is going to use it: its changes are signed with this
+    #[arg(long)]
+    pub name: String,
+    /// What it may be used for
+    #[arg(long, value_parser = ["viewer", "operator", "admin"])]
+    pub role: String,
+    /// The organisation that it opens
+    #[arg(long, required_unless_present = "all_orgs")]
+    pub org: Option<String>,
+    /// Open every organisation instead
+    #[arg(long, conflicts_with = "org")]
+    pub all_orgs: bool,
+    /// Let its holder act on behalf of others; an admin may anyway
+    #[arg(long)]
+    pub acts_for_others: bool,
+    /// End by itself after so many days
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub expires_in_days: Option<u32>,
 }
 
 /// Why the settings cannot be used together.
@@ -62,15 +133,9 @@ pub enum Contradiction {
     /// No database was named.
     #[error("--database-url (or DATABASE_URL) is not given")]
     NoDatabase,
-    /// Anybody who reaches the address could change everything.
-    #[error(
-        "{addr} is not a loopback address and admin does not ask who is calling: use 127.0.0.1, \
-         or say --allow-unauthenticated where something in front of it does ask"
-    )]
-    Exposed {
-        /// The address.
-        addr: SocketAddr,
-    },
+    /// The certificate cannot be used.
+    #[error("TLS cannot be spoken")]
+    Tls(#[source] NoTls),
 }
 
 /// Why there are no master keys.
@@ -87,7 +152,10 @@ pub enum BadKeys {
 impl Settings {
     /// The master keys, parsed.
     pub fn keyring(&self) -> Result<Keyring, BadKeys> {
-        Keyring::parse(&self.master_keys.read().map_err(BadKeys::Unread)?).map_err(BadKeys::Unfit)
+        let keys = self.master_keys.read().map_err(BadKeys::Unread)?;
+        let source = self.master_keys.clone();
+        let ring = Keyring::parse(&keys).map_err(BadKeys::Unfit)?;
+        Ok(ring.renewed_by(move || source.read().ok()))
     }
 
     /// The address of the database.
@@ -95,15 +163,32 @@ impl Settings {
         self.database_url.as_ref().ok_or(Contradiction::NoDatabase)
     }
 
-    /// Refuses what would be unsafe or cannot work.
+    /// Refuses what cannot work.
     pub fn check(&self) -> Result<(), Contradiction> {
-        self.database_url()?;
-        let exposed =
-            [self.grpc_addr, self.rest_addr].into_iter().find(|addr| !addr.ip().is_loopback());
-        match exposed {
-            Some(addr) if !self.allow_unauthenticated => Err(Contradiction::Exposed { addr }),
-            _ => Ok(()),
+        self.database_url().map(|_| ())
+    }
+
+    /// Who may call without a token: nobody, unless only this machine can call, or somebody said so.
+    pub fn access(&self) -> Access {
+        if self.allow_unauthenticated {
+            Access::Anybody
+        } else if self.require_tokens || self.is_exposed() {
+            Access::Tokens
+        } else {
+            Access::Loopback
         }
+    }
+
+    /// Whether others than this machine can call.
+    pub fn is_exposed(&self) -> bool {
+        [self.grpc_addr, self.rest_addr].iter().any(|addr| !addr.ip().is_loopback())
+    }
+
+    /// The certificate, where there is one.
+    pub fn tls(&self) -> Result<Option<Tls>, Contradiction> {
+        let TlsFiles { tls_cert_file, tls_key_file, tls_client_ca_file } = &self.tls;
+        let (Some(cert), Some(key)) = (tls_cert_file, tls_key_file) else { return Ok(None) };
+        Tls::read(cert, key, tls_client_ca_file.as_deref()).map(Some).map_err(Contradiction::Tls)
     }
 
     /// Where to serve probes and metrics.
@@ -122,15 +207,35 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_served_unless_told_otherwise() {
-        assert!(settings(&[]).check().is_ok());
-        assert!(settings(&["--grpc-addr", "[::1]:1"]).check().is_ok());
-        assert!(matches!(
-            settings(&["--rest-addr", "0.0.0.0:8081"]).check(),
-            Err(Contradiction::Exposed { .. })
-        ));
+    fn tokens_are_asked_for_wherever_others_can_call() {
+        assert_eq!(settings(&[]).access(), Access::Loopback);
+        assert_eq!(settings(&["--grpc-addr", "[::1]:1"]).access(), Access::Loopback);
+        assert_eq!(settings(&["--require-tokens"]).access(), Access::Tokens);
+        for exposed in [["--rest-addr", "0.0.0.0:8081"], ["--grpc-addr", "[::]:50051"]] {
+            assert_eq!(settings(&exposed).access(), Access::Tokens, "{exposed:?}");
+        }
         let told = ["--rest-addr", "0.0.0.0:8081", "--allow-unauthenticated"];
-        assert!(settings(&told).check().is_ok());
+        assert_eq!(settings(&told).access(), Access::Anybody);
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key_and_must_be_one() {
+        let args = ["tandem-admin", "--database-url", "x", "--tls-cert-file", "/no/such/file"];
+        assert!(Settings::try_parse_from(args).is_err());
+        let both = ["--tls-cert-file", "/no/such/file", "--tls-key-file", "/no/such/file"];
+        assert!(matches!(settings(&both).tls(), Err(Contradiction::Tls(_))));
+        assert!(settings(&[]).tls().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_token_opens_one_organisation_or_says_that_it_opens_all() {
+        let parse = |more: &[&str]| {
+            let token = ["tandem-admin", "token", "create", "--name", "ada", "--role", "admin"];
+            Settings::try_parse_from(token.iter().chain(more))
+        };
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--org", "acme", "--all-orgs"]).is_err());
+        assert!(parse(&["--org", "acme"]).is_ok() && parse(&["--all-orgs"]).is_ok());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! From a refusal to a gRPC status: the one place that chooses codes and details.
 
+use std::collections::HashMap;
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -10,6 +12,11 @@ impl From<Refusal> for Status {
         refusal.log();
         let mut details = ErrorDetails::new();
         let code = match &refusal {
+            Refusal::Unauthenticated { .. } => Code::Unauthenticated,
+            Refusal::Forbidden { kind, .. } => {
+                details.set_error_info(*kind, "tandem", HashMap::new());
+                Code::PermissionDenied
+            }
             Refusal::Invalid(violations) => {
                 for violation in violations {
                     details.add_bad_request_violation(&violation.field, &violation.problem);

@@ -19,6 +19,7 @@ use tandem_store::{
     inbox::{Ignored, IgnoredEvent},
     integrations::{Stored, Subscription},
     timeline::Line,
+    tokens::{Role, Token},
 };
 
 pub(crate) use self::sync_status::{check, healing, never_told, outbound, subscribed};
@@ -29,6 +30,27 @@ pub(crate) fn instant(at: Timestamp) -> prost_types::Timestamp {
     // Before 1970 jiff counts nanoseconds down, protobuf up.
     at.normalize();
     at
+}
+
+/// A token, without its text.
+pub(crate) fn token(from: &Token) -> v1::Token {
+    let role = match from.role {
+        Role::Viewer => v1::Role::Viewer,
+        Role::Operator => v1::Role::Operator,
+        Role::Admin => v1::Role::Admin,
+    };
+    v1::Token {
+        id: from.id.to_string(),
+        org: from.org.as_ref().map(ToString::to_string).unwrap_or_default(),
+        name: from.name.clone(),
+        role: role.into(),
+        acts_for_others: from.acts_for_others,
+        create_time: Some(instant(from.created_at)),
+        creator: from.created_by.clone(),
+        expire_time: from.expires_at.map(instant),
+        last_use_time: from.last_used_at.map(instant),
+        revoke_time: from.revoked_at.map(instant),
+    }
 }
 
 /// An integration, without its secrets.

@@ -11,6 +11,7 @@ pub(crate) mod integration;
 pub(crate) mod links;
 pub(crate) mod mapping;
 pub(crate) mod questions;
+pub(crate) mod token;
 
 use std::path::PathBuf;
 
@@ -27,20 +28,40 @@ use self::{
     incident::{IncidentCommand, NoteCommand},
     integration::IntegrationCommand,
     links::LinksCommand,
+    token::{KeysCommand, TokenCommand},
 };
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 failed, 3 not found, 4 conflict, 5 unavailable, 64 wrong usage.
+Exit codes: 0 done, 1 failed, 3 not found, 4 conflict, 5 unavailable, 6 not allowed, 64 wrong usage.
 
-Defaults of --org, --admin-url and --as may be written to ~/.config/im/config.toml:
+What is said each time may be written to ~/.config/im/config.toml, once or for several servers:
   org = \"acme-corp\"
   admin_url = \"http://127.0.0.1:50051\"
-  as = \"ada@acme.test\"";
+  as = \"ada@acme.test\"
+
+  [profiles.prod]                 # im --profile prod …, or profile = \"prod\" at the top
+  org = \"acme-corp\"
+  admin_url = \"https://tandem.acme.test:50051\"
+  token_file = \"~/.config/im/prod.token\"   # or token_env, or token
+  ca_file = \"~/.config/im/acme-ca.pem\"     # client_cert_file and client_key_file besides
+
+The token is taken from --token-file (before the command), TANDEM_TOKEN or the profile.";
 
 /// Incidents on the command line, kept in step with external systems.
 #[derive(Debug, Parser)]
 #[command(name = "im", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub(crate) struct Cli {
+    /// A file that holds the token to call admin with; given before the command, where others have options of that name.
+    #[arg(
+        long,
+        env = "TANDEM_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Global options",
+        help = "A file with the token to call admin with, before the command: im --token-file \
+                FILE status"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
@@ -77,6 +98,16 @@ pub(crate) struct Global {
                 the address"
     )]
     pub(crate) author: Option<String>,
+
+    /// The profile of the configuration file to use.
+    #[arg(
+        long,
+        global = true,
+        env = "TANDEM_PROFILE",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub(crate) profile: Option<String>,
 
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
@@ -132,6 +163,12 @@ pub(crate) enum Command {
     Dlq(DlqCommand),
     /// Tell how every integration is doing, at a glance.
     Status,
+    /// Say who may call admin, and what they may do there.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// See and rotate the master keys that seal secrets at rest.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the completion script of a shell.
     Completion {
         /// Which shell.

@@ -14,6 +14,7 @@ mod questions;
 mod scope;
 mod service_mapping;
 mod sync_status;
+mod token;
 
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Context {
     client: Client,
     /// The organisation; empty when none is set.
     org: String,
+    /// Whether a token says who calls.
+    has_token: bool,
     show: Show,
 }
 
@@ -47,13 +50,14 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Completion { shell } = cli.command {
         return completion(shell);
     }
-    let config = Config::load(&cli.global)?;
+    let config = Config::load(&cli.global, cli.token_file.as_deref())?;
     let patience = match &cli.command {
         Command::Audit(AuditCommand::Verify { .. }) => VERIFYING,
         _ => PATIENCE,
     };
-    let client = Client::connect(&config.admin_url, config.author.as_deref(), patience).await?;
-    let context = Context { client, org: config.org, show };
+    let has_token = config.token.is_some();
+    let client = Client::connect(&config, patience).await?;
+    let context = Context { client, org: config.org, has_token, show };
     match cli.command {
         Command::Integration(command) => integration::run(&context, command).await,
         Command::Incident(command) => incident::run(&context, command).await,
@@ -64,6 +68,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(command) => audit::run(&context, command).await,
         Command::Dlq(command) => dlq::run(&context, command).await,
         Command::Status => sync_status::all(&context).await,
+        Command::Token(command) => token::run(&context, command).await,
+        Command::Keys(command) => token::keys(&context, command).await,
         Command::Completion { shell } => completion(shell),
     }
 }
@@ -75,9 +81,9 @@ fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
 }
 
 impl Context {
-    /// The organisation, for commands that cannot do without.
+    /// The organisation, for commands that cannot do without. A token mostly says which.
     fn org(&self) -> Result<String, Failure> {
-        if self.org.is_empty() {
+        if self.org.is_empty() && !self.has_token {
             return Err(Failure::Usage(
                 "no organisation: say which with --org, TANDEM_ORG or `org` in \
                  ~/.config/im/config.toml"

@@ -1,7 +1,7 @@
 //! What can go wrong, how it is told, and with which exit code: the one place that decides.
 //!
 //! Codes are stable, because scripts branch on them: 1 failed, 3 not found, 4 conflict,
-//! 5 unavailable, 64 wrong usage. A message says what to do next wherever that is known.
+//! 5 unavailable, 6 not allowed, 64 wrong usage. A message says what to do next wherever that is known.
 
 use std::process::ExitCode;
 
@@ -28,6 +28,7 @@ const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
 const CONFLICT: u8 = 4;
 const UNAVAILABLE: u8 = 5;
+const NOT_ALLOWED: u8 = 6;
 const USAGE: u8 = 64;
 
 impl From<Status> for Failure {
@@ -65,6 +66,7 @@ impl Failure {
                 Code::NotFound => NOT_FOUND,
                 Code::Aborted | Code::AlreadyExists | Code::FailedPrecondition => CONFLICT,
                 Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => UNAVAILABLE,
+                Code::Unauthenticated | Code::PermissionDenied => NOT_ALLOWED,
                 _ => FAILED,
             },
         }
@@ -134,6 +136,8 @@ mod tests {
         assert_eq!(code(Code::Aborted), CONFLICT);
         assert_eq!(code(Code::AlreadyExists), CONFLICT);
         assert_eq!(code(Code::Unavailable), UNAVAILABLE);
+        assert_eq!(code(Code::Unauthenticated), NOT_ALLOWED);
+        assert_eq!(code(Code::PermissionDenied), NOT_ALLOWED);
         assert_eq!(code(Code::Internal), FAILED);
         assert_eq!(Failure::Unreachable(String::new()).code(), UNAVAILABLE);
     }

@@ -9,12 +9,15 @@ use std::{
 };
 
 use anyhow::Context as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     args::integration::{SigningSecretSource, TokenSource},
     failure::Failure,
 };
+
+/// What a token of Tandem's own begins with.
+const OWN_PREFIX: &str = "tdm_";
 
 /// Reads the API token from where it was said to be; a new integration is asked for it.
 pub(crate) fn token(source: &TokenSource, is_new: bool) -> Result<Option<SecretString>, Failure> {
@@ -23,13 +26,13 @@ pub(crate) fn token(source: &TokenSource, is_new: bool) -> Result<Option<SecretS
             "warning: --token shows in the list of processes and in the shell's history; \
              prefer --token-env, --token-file or --token-prompt"
         );
-        return Ok(Some(token.clone()));
+        return foreign(token.clone(), "--token").map(Some);
     }
     if let Some(variable) = &source.token_env {
-        return from_variable(variable).map(Some);
+        return foreign(from_variable(variable)?, variable).map(Some);
     }
     if let Some(path) = &source.token_file {
-        return from_file(path).map(Some);
+        return foreign(from_file(path)?, &path.display().to_string()).map(Some);
     }
     let somebody_is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if source.token_prompt || (is_new && somebody_is_there) {
@@ -49,7 +52,7 @@ pub(crate) fn signing_secret(
     }
 }
 
-fn from_variable(variable: &str) -> Result<SecretString, Failure> {
+pub(crate) fn from_variable(variable: &str) -> Result<SecretString, Failure> {
     // The variable's name is an argument, so clap cannot read it.
     let value = std::env::var_os(variable)
         .ok_or_else(|| Failure::Usage(format!("the environment variable {variable} is not set")))?;
@@ -59,7 +62,7 @@ fn from_variable(variable: &str) -> Result<SecretString, Failure> {
     checked(&text, variable)
 }
 
-fn from_file(path: &Path) -> Result<SecretString, Failure> {
+pub(crate) fn from_file(path: &Path) -> Result<SecretString, Failure> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().read_to_string(&mut text)
@@ -68,6 +71,17 @@ fn from_file(path: &Path) -> Result<SecretString, Failure> {
     };
     read.with_context(|| format!("cannot read the secret from {}", path.display()))?;
     checked(&text, &path.display().to_string())
+}
+
+/// Refuses to hand a token of Tandem's own to an external account.
+fn foreign(secret: SecretString, origin: &str) -> Result<SecretString, Failure> {
+    if secret.expose_secret().starts_with(OWN_PREFIX) {
+        return Err(Failure::Usage(format!(
+            "{origin} holds a token of Tandem itself, which no external account must see; to call \
+             admin with it, give --token-file before the command: im --token-file FILE …"
+        )));
+    }
+    Ok(secret)
 }
 
 fn checked(text: &str, origin: &str) -> Result<SecretString, Failure> {
@@ -91,7 +105,6 @@ fn prompt() -> Result<Option<SecretString>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret as _;
 
     #[test]
     fn one_line_break_at_the_end_of_a_file_is_not_part_of_the_secret() {
@@ -107,6 +120,21 @@ mod tests {
         let path = dir.path().join("token");
         std::fs::write(&path, "\n").unwrap();
         assert!(matches!(from_file(&path), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn a_token_of_our_own_goes_to_no_external_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "tdm_canary").unwrap();
+        let source = TokenSource {
+            token: None,
+            token_env: None,
+            token_file: Some(path),
+            token_prompt: false,
+        };
+        let Err(Failure::Usage(told)) = token(&source, false) else { panic!("it is refused") };
+        assert!(!told.contains("canary"), "{told}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod disputes;
 mod questions;
 mod rows;
 mod stories;
+mod tokens;
 
 use std::io::{IsTerminal as _, Write as _};
 

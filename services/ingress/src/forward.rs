@@ -2,12 +2,12 @@
 //!
 //! Only what is listed here travels, either way, and both bodies are bounded.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use bytes::BytesMut;
@@ -32,15 +32,18 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a request takes along.
-const THERE: [HeaderName; 7] = [
+const THERE: [HeaderName; 8] = [
     header::ACCEPT,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
     header::IF_NONE_MATCH,
+    HeaderName::from_static("x-actor"),
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static(trace::TRACEPARENT),
 ];
+/// For whom: without a token, admin lets in only who is on its own machine.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What an answer brings back.
 const BACK: [HeaderName; 6] = [
     header::CACHE_CONTROL,
@@ -87,8 +90,9 @@ impl Upstream {
         let body = body::read(body, REQUEST_MAX, BODY_WITHIN).await?;
         let asked = self
             .client
-            .request(head.method, url)
+            .request(head.method.clone(), url)
             .headers(picked(&head.headers, &THERE))
+            .header(FORWARDED_FOR, asking(&head))
             .body(body)
             .send()
             .await
@@ -144,6 +148,15 @@ async fn relay(mut answer: reqwest::Response) -> Result<Response, NoAnswer> {
     Ok((answer.status(), headers, Body::from(body.freeze())).into_response())
 }
 
+/// Everybody who is behind a request: whom the sender forwards for, and the sender.
+fn asking(head: &Parts) -> String {
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or_else(|| "unknown".to_owned(), |ConnectInfo(it)| it.ip().to_string());
+    let before = head.headers.get_all(FORWARDED_FOR).iter();
+    let before = before.map(|value| value.to_str().unwrap_or("unknown").to_owned());
+    before.chain([peer]).collect::<Vec<_>>().join(", ")
+}
+
 fn picked(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
     let pick = |name: &HeaderName| Some((name.clone(), headers.get(name)?.clone()));
     names.iter().filter_map(pick).collect()
@@ -152,6 +165,25 @@ fn picked(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_behind_a_request_is_told_also_when_the_sender_claims_another() {
+        let asked = |peer: Option<&str>, claims: &[&str]| {
+            let mut request = axum::http::Request::new(());
+            if let Some(peer) = peer {
+                let peer: SocketAddr = peer.parse().unwrap();
+                request.extensions_mut().insert(ConnectInfo(peer));
+            }
+            for claim in claims {
+                request.headers_mut().append(FORWARDED_FOR, claim.parse().unwrap());
+            }
+            asking(&request.into_parts().0)
+        };
+        assert_eq!(asked(Some("127.0.0.1:9"), &[]), "127.0.0.1");
+        assert_eq!(asked(Some("[2001:db8::1]:9"), &["127.0.0.1"]), "127.0.0.1, 2001:db8::1");
+        assert_eq!(asked(Some("127.0.0.1:9"), &["a", "b"]), "a, b, 127.0.0.1");
+        assert_eq!(asked(None, &[]), "unknown");
+    }
 
     #[test]
     fn a_path_stays_within_the_api_whatever_it_holds() {

@@ -64,6 +64,6 @@ pub async fn start(settings: Settings, keyring: Keyring, stop: &Stop) -> Result<
     stop.spawn("publishing", gathered);
     let door = door::Door::new(bus, gathering, snapshots, keyring, upstream);
     let router = door::router(door).merge(ops::probes(readiness));
-    stop.spawn("http", http::serve(listener, router, Limits::default(), stop.clone()));
+    stop.spawn("http", http::serve(listener, None, router, Limits::default(), stop.clone()));
     Ok(())
 }

@@ -48,7 +48,10 @@ impl Secrets {
     pub(crate) fn of(&self, snapshot: &Snapshot) -> Arc<Opened> {
         let (id, version) = (snapshot.integration.id, snapshot.integration.version);
         let held = self.opened.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(held) = held.filter(|held| held.version == version) {
+        // What did not open may open by now, under a key that came later.
+        let may_open =
+            |held: &Opened| held.is_partial() && self.keyring.renew().unwrap_or_default();
+        if let Some(held) = held.filter(|held| held.version == version && !may_open(held)) {
             return held;
         }
         let opened = Arc::new(self.open(snapshot));

@@ -39,7 +39,9 @@ impl Settings {
     /// The master keys, ready to open secrets.
     pub fn keyring(&self) -> Result<Keyring, BadSettings> {
         let keys = self.keys.read().map_err(BadSettings::Keys)?;
-        Keyring::parse(&keys).map_err(BadSettings::Keyring)
+        let ring = Keyring::parse(&keys).map_err(BadSettings::Keyring)?;
+        let source = self.keys.clone();
+        Ok(ring.renewed_by(move || source.read().ok()))
     }
 }
 

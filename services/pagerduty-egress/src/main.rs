@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Ok(keys) => keys,
         Err(error) => return process::usage(&error),
     };
+    let source = settings.master_keys.clone();
+    let keys = keys.renewed_by(move || source.read().ok());
     process::run(NAME, &settings.common.clone(), |stop| boot(settings, keys, stop))
 }
 

@@ -16,8 +16,8 @@ use tandem_store::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{explain, incident_id, org};
-use crate::{Admin, page, refusal::Refusal, wire::audit as wire};
+use super::{explain, incident_id};
+use crate::{Admin, caller::Caller, page, refusal::Refusal, wire::audit as wire};
 
 /// The most steps of a field that are told.
 const STEPS_MAX: usize = 1000;
@@ -25,9 +25,10 @@ const STEPS_MAX: usize = 1000;
 /// Lists decisions, newest first.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListDecisionsRequest,
 ) -> Result<v1::ListDecisionsResponse, Refusal> {
-    let org = org(&request.org)?;
+    let org = caller.org(&request.org)?;
     let size = page::size(request.page_size)?;
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let filter = Filter {
@@ -78,9 +79,10 @@ async fn handles(
 /// Tells the story of a field, or shortly that of each.
 pub(crate) async fn explain(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ExplainIncidentRequest,
 ) -> Result<v1::ExplainIncidentResponse, Refusal> {
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
     let field = (!request.field.is_empty()).then(|| field(&request.field)).transpose()?;
     let steps = match usize::try_from(request.steps) {
         Err(_) => return Err(Refusal::invalid("steps", "must not be negative")),
@@ -96,15 +98,20 @@ pub(crate) async fn explain(
 /// Checks the chains of decisions and the seals over them.
 pub(crate) async fn verify(
     admin: &Admin,
+    caller: &Caller,
     request: v1::VerifyAuditRequest,
 ) -> Result<v1::VerifyAuditResponse, Refusal> {
     let mut only = None;
     if !request.incident.is_empty() {
-        let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+        let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
         let mut transaction = admin.store.begin().await?;
         let found = incidents::get(&mut transaction, &org, id).await?;
         found.ok_or_else(|| Refusal::unknown("incident", id.to_string()))?;
         only = Some(id);
+    } else if !caller.is_everywhere() {
+        let message = "the seals cover every organisation, and the token opens one: name an \
+                       incident, or use a token that opens all";
+        return Err(Refusal::Forbidden { kind: "ORGANISATION", message: message.to_owned() });
     }
     Ok(wire::verification(verify::verify(&admin.store, only).await?))
 }
@@ -131,20 +138,23 @@ impl AuditService for Admin {
         &self,
         request: Request<v1::ListDecisionsRequest>,
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn explain_incident(
         &self,
         request: Request<v1::ExplainIncidentRequest>,
     ) -> Result<Response<v1::ExplainIncidentResponse>, Status> {
-        Ok(Response::new(explain(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(explain(self, &caller, request.into_inner()).await?))
     }
 
     async fn verify_audit(
         &self,
         request: Request<v1::VerifyAuditRequest>,
     ) -> Result<Response<v1::VerifyAuditResponse>, Status> {
-        Ok(Response::new(verify(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(verify(self, &caller, request.into_inner()).await?))
     }
 }

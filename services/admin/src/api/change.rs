@@ -36,7 +36,7 @@ where
 {
     let name = asked.integration;
     let mut transaction = admin.store.begin().await?;
-    let id = find(&mut transaction, asked.org, name).await?.integration.id;
+    let id = find(&mut transaction, asked.caller, asked.org, name).await?.integration.id;
     let found = integrations::get(&mut transaction, id, true).await?;
     let found = found.filter(|stored| !stored.deleted);
     let before = found.ok_or_else(|| Refusal::unknown("integration", name))?;
@@ -92,6 +92,7 @@ pub(super) async fn record(
     let entry = audit::Entry {
         at: after.updated_at,
         actor: caller.name(),
+        org: Some(after.integration.org.as_str()),
         action,
         target: &after.integration.id.to_string(),
         reason: None,

@@ -30,9 +30,10 @@ use crate::{
 /// Answers one conflict, with what each choice would do.
 pub(crate) async fn get(
     admin: &Admin,
+    caller: &Caller,
     request: v1::GetConflictRequest,
 ) -> Result<v1::Conflict, Refusal> {
-    let (org, id) = (super::org(&request.org)?, conflict_id(&request.conflict)?);
+    let (org, id) = (caller.org(&request.org)?, conflict_id(&request.conflict)?);
     let mut transaction = admin.store.begin().await?;
     let found = one(&mut transaction, &org, id).await?;
     whole(&mut transaction, &found).await
@@ -54,13 +55,14 @@ async fn whole(conn: &mut PgConnection, conflict: &Conflict) -> Result<v1::Confl
 /// Lists conflicts, newest first.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListConflictsRequest,
 ) -> Result<v1::ListConflictsResponse, Refusal> {
     let size = page::size(request.page_size)?;
     let after = page::after::<(Timestamp, ConflictId)>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
     let asked = (&*request.org, &*request.integration, &*request.incident, &*request.field);
-    let (org, filter) = filter(&mut transaction, asked).await?;
+    let (org, filter) = filter(&mut transaction, caller, asked).await?;
     let standing = standing(request.standing());
     let filter = Filter { standing, after, limit: page::with_one_more(size), ..filter };
     let mut page = conflicts::list(&mut transaction, &org, &filter).await?;
@@ -94,11 +96,12 @@ async fn lines(
 /// Which conflicts are meant by organisation, integration, incident and field.
 async fn filter(
     conn: &mut PgConnection,
+    caller: &Caller,
     (org, integration, incident, field): (&str, &str, &str, &str),
 ) -> Result<(Org, Filter), Refusal> {
     let found = match integration {
         "" => None,
-        named => Some(find(conn, org, named).await?.integration),
+        named => Some(find(conn, caller, org, named).await?.integration),
     };
     let incident = (!incident.is_empty()).then(|| incident_id(incident)).transpose()?;
     let field = (!field.is_empty()).then(|| field.parse::<Field>()).transpose();
@@ -109,7 +112,7 @@ async fn filter(
         field,
         ..Filter::default()
     };
-    Ok((found.map_or_else(|| super::org(org), |found| Ok(found.org))?, filter))
+    Ok((found.map_or_else(|| caller.org(org), |found| Ok(found.org))?, filter))
 }
 
 const fn standing(from: v1::ConflictStanding) -> Option<Standing> {
@@ -135,21 +138,23 @@ impl ConflictService for Admin {
         &self,
         request: Request<v1::GetConflictRequest>,
     ) -> Result<Response<v1::Conflict>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_conflicts(
         &self,
         request: Request<v1::ListConflictsRequest>,
     ) -> Result<Response<v1::ListConflictsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn resolve_conflict(
         &self,
         request: Request<v1::ResolveConflictRequest>,
     ) -> Result<Response<v1::ResolveConflictResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(resolve::one(self, &caller, request.into_inner()).await?))
     }
 
@@ -157,7 +162,7 @@ impl ConflictService for Admin {
         &self,
         request: Request<v1::ResolveConflictsRequest>,
     ) -> Result<Response<v1::ResolveConflictsResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(resolve::many(self, &caller, request.into_inner()).await?))
     }
 }

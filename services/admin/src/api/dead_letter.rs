@@ -36,16 +36,18 @@ const REASON_MAX: usize = 1024;
 /// Answers one letter, whole.
 pub(crate) async fn get(
     admin: &Admin,
+    caller: &Caller,
     request: v1::GetDeadLetterRequest,
 ) -> Result<v1::DeadLetter, Refusal> {
     let id = letter_id(&request.dead_letter)?;
     let mut transaction = admin.store.begin().await?;
-    shown(&mut transaction, id).await
+    shown(&mut transaction, caller, id).await
 }
 
 /// Lists letters, newest first.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListDeadLettersRequest,
 ) -> Result<v1::ListDeadLettersResponse, Refusal> {
     let size = page::size(request.page_size)?;
@@ -56,7 +58,7 @@ pub(crate) async fn list(
         way,
         state,
         group: (!request.group.is_empty()).then_some(request.group),
-        ..of(&mut transaction, &request.org, &request.integration).await?
+        ..of(&mut transaction, caller, &request.org, &request.integration).await?
     };
     let asked = Page { after, limit: page::with_one_more(size) };
     let mut page = dead_letters::list(&mut transaction, &filter, asked).await?;
@@ -76,11 +78,12 @@ pub(crate) async fn list(
 /// Lists the root causes.
 pub(crate) async fn groups(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListDeadLetterGroupsRequest,
 ) -> Result<v1::ListDeadLetterGroupsResponse, Refusal> {
     let (way, state) = (way(request.direction()), said(request.state()));
     let mut transaction = admin.store.begin().await?;
-    let base = of(&mut transaction, &request.org, &request.integration).await?;
+    let base = of(&mut transaction, caller, &request.org, &request.integration).await?;
     let filter = Filter { way, state, ..base };
     let groups = dead_letters::groups(&mut transaction, &filter, GROUPS).await?;
     let groups = groups.into_iter().map(wire::dead_letter_group).collect();
@@ -97,6 +100,7 @@ pub(crate) async fn replay_one(
     let edited = (!request.edited.is_empty()).then_some(request.edited.as_str());
     let order = Order { edited, actor: caller.name(), reason: None, now: clock::now() };
     let mut transaction = admin.store.begin().await?;
+    seen(&mut transaction, caller, id).await?;
     let replayed = if request.validate_only {
         // Nothing of it is committed.
         let stored = replay::open(&mut transaction, id).await?;
@@ -104,7 +108,7 @@ pub(crate) async fn replay_one(
     } else {
         replay::one(admin, &mut transaction, id, order).await?
     };
-    let dead_letter = Some(shown(&mut transaction, id).await?);
+    let dead_letter = Some(shown(&mut transaction, caller, id).await?);
     if !request.validate_only {
         Store::commit(transaction).await?;
     }
@@ -134,7 +138,7 @@ pub(crate) async fn replay_many(
     let now = clock::now();
     let mut transaction = admin.store.begin().await?;
     let group = (!request.group.is_empty()).then_some(request.group);
-    let base = of(&mut transaction, &request.org, &request.integration).await?;
+    let base = of(&mut transaction, caller, &request.org, &request.integration).await?;
     let filter = Filter { way, group, ..base };
     let mut replay = Replay {
         id: Mint::new(now, Uuid::new_v4().as_bytes()).id(),
@@ -150,6 +154,7 @@ pub(crate) async fn replay_many(
     let entry = audit::Entry {
         at: now,
         actor: caller.name(),
+        org: replay.org.as_deref(),
         action: "dead_letters.replay",
         target: &replay.id.to_string(),
         reason: None,
@@ -168,12 +173,18 @@ pub(crate) async fn replay_many(
 /// Answers how far a replay is.
 pub(crate) async fn get_replay(
     admin: &Admin,
+    caller: &Caller,
     request: v1::GetReplayRequest,
 ) -> Result<v1::Replay, Refusal> {
+    if request.replay.is_empty() {
+        return Err(Refusal::invalid("replay", "must be the id of a replay (rpl_…)"));
+    }
     let unknown = || Refusal::unknown("replay", &*request.replay);
     let id = request.replay.parse::<ReplayId>().map_err(|_| unknown())?;
     let mut transaction = admin.store.begin().await?;
-    let found = dead_letters::replay(&mut transaction, id).await?.ok_or_else(unknown)?;
+    let found = dead_letters::replay(&mut transaction, id).await?;
+    let found = found.filter(|found| caller.sees_text(found.org.as_deref()));
+    let found = found.ok_or_else(unknown)?;
     Ok(wire::replay(&found, clock::now()))
 }
 
@@ -191,11 +202,13 @@ pub(crate) async fn discard(
     }
     let now = clock::now();
     let mut transaction = admin.store.begin().await?;
-    replay::open(&mut transaction, id).await?;
+    seen(&mut transaction, caller, id).await?;
+    let org = replay::open(&mut transaction, id).await?.letter.org;
     dead_letters::settle(&mut transaction, id, State::Discarded, reason, now).await?;
     let entry = audit::Entry {
         at: now,
         actor: caller.name(),
+        org: org.as_deref(),
         action: "dead_letter.discard",
         target: &id.to_string(),
         reason: Some(reason),
@@ -203,15 +216,29 @@ pub(crate) async fn discard(
         after: Some(state(State::Discarded)),
     };
     audit::add(&mut transaction, entry).await?;
-    let shown = shown(&mut transaction, id).await?;
+    let shown = shown(&mut transaction, caller, id).await?;
     Store::commit(transaction).await?;
     Ok(shown)
 }
 
-/// A letter as it is now.
-async fn shown(conn: &mut PgConnection, id: DeadLetterId) -> Result<v1::DeadLetter, Refusal> {
+/// A letter, if the caller sees it. One that belongs to no organisation is for those who see all.
+async fn seen(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    id: DeadLetterId,
+) -> Result<Stored, Refusal> {
     let stored = dead_letters::get(conn, id).await?;
-    let stored = stored.ok_or_else(|| Refusal::unknown("dead letter", id.to_string()))?;
+    let stored = stored.filter(|stored| caller.sees_text(stored.letter.org.as_deref()));
+    stored.ok_or_else(|| Refusal::unknown("dead letter", id.to_string()))
+}
+
+/// A letter as it is now.
+async fn shown(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    id: DeadLetterId,
+) -> Result<v1::DeadLetter, Refusal> {
+    let stored = seen(conn, caller, id).await?;
     let handle = match stored.letter.integration {
         Some(id) => integrations::get(conn, id, false).await?,
         None => None,
@@ -221,13 +248,17 @@ async fn shown(conn: &mut PgConnection, id: DeadLetterId) -> Result<v1::DeadLett
 }
 
 /// The letters of an organisation or of one of its integrations.
-async fn of(conn: &mut PgConnection, org: &str, integration: &str) -> Result<Filter, Refusal> {
+async fn of(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    org: &str,
+    integration: &str,
+) -> Result<Filter, Refusal> {
     if integration.is_empty() {
-        let org = (!org.is_empty()).then(|| super::org(org)).transpose()?;
-        return Ok(Filter { org, ..Filter::default() });
+        return Ok(Filter { org: caller.org_or_all(org)?, ..Filter::default() });
     }
-    let found = find(conn, org, integration).await?.integration;
-    Ok(Filter { integration: Some(found.id), ..Filter::default() })
+    let found = find(conn, caller, org, integration).await?.integration;
+    Ok(Filter { org: Some(found.org), integration: Some(found.id), ..Filter::default() })
 }
 
 fn letter_id(text: &str) -> Result<DeadLetterId, Refusal> {
@@ -261,28 +292,31 @@ impl DeadLetterService for Admin {
         &self,
         request: Request<v1::GetDeadLetterRequest>,
     ) -> Result<Response<v1::DeadLetter>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_dead_letters(
         &self,
         request: Request<v1::ListDeadLettersRequest>,
     ) -> Result<Response<v1::ListDeadLettersResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_dead_letter_groups(
         &self,
         request: Request<v1::ListDeadLetterGroupsRequest>,
     ) -> Result<Response<v1::ListDeadLetterGroupsResponse>, Status> {
-        Ok(Response::new(groups(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(groups(self, &caller, request.into_inner()).await?))
     }
 
     async fn replay_dead_letter(
         &self,
         request: Request<v1::ReplayDeadLetterRequest>,
     ) -> Result<Response<v1::ReplayDeadLetterResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(replay_one(self, &caller, request.into_inner()).await?))
     }
 
@@ -290,7 +324,7 @@ impl DeadLetterService for Admin {
         &self,
         request: Request<v1::ReplayDeadLettersRequest>,
     ) -> Result<Response<v1::Replay>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(replay_many(self, &caller, request.into_inner()).await?))
     }
 
@@ -298,14 +332,15 @@ impl DeadLetterService for Admin {
         &self,
         request: Request<v1::GetReplayRequest>,
     ) -> Result<Response<v1::Replay>, Status> {
-        Ok(Response::new(get_replay(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get_replay(self, &caller, request.into_inner()).await?))
     }
 
     async fn discard_dead_letter(
         &self,
         request: Request<v1::DiscardDeadLetterRequest>,
     ) -> Result<Response<v1::DeadLetter>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(discard(self, &caller, request.into_inner()).await?))
     }
 }

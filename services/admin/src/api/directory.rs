@@ -12,7 +12,7 @@ use tandem_store::{integrations::Stored, standing};
 use tonic::{Request, Response, Status};
 
 use super::find;
-use crate::{Admin, ask, kinship, refusal::Refusal, wire};
+use crate::{Admin, ask, caller::Caller, kinship, refusal::Refusal, wire};
 
 /// How many incidents are looked through for whom and what they name.
 const NEWEST: u32 = 2_000;
@@ -22,9 +22,10 @@ const NAMED: usize = 50;
 /// Lists who is on call now.
 pub(crate) async fn on_call(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListOnCallRequest,
 ) -> Result<v1::ListOnCallResponse, Refusal> {
-    let found = stored(admin, &request.org, &request.integration).await?;
+    let found = stored(admin, caller, &request.org, &request.integration).await?;
     let schedule = Some(request.schedule.trim().to_owned()).filter(|id| !id.is_empty());
     let question = |part| Question::OnCall { schedule: schedule.clone(), part };
     let mut listed = ask::list::<Turn>(admin, &found, request.fresh, question).await?;
@@ -76,9 +77,10 @@ fn turn(from: Turn) -> v1::OnCall {
 /// Lists the users of an account, and who of them the platform knows.
 pub(crate) async fn users(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListUsersRequest,
 ) -> Result<v1::ListUsersResponse, Refusal> {
-    let found = stored(admin, &request.org, &request.integration).await?;
+    let found = stored(admin, caller, &request.org, &request.integration).await?;
     let mut listed = ask::list::<Person>(admin, &found, request.fresh, Question::Users).await?;
     listed.items.sort_by_key(|user| (user.name.to_lowercase(), user.id.clone()));
     let reading = Some(reading(&listed));
@@ -92,9 +94,10 @@ pub(crate) async fn users(
 /// Lists the services of an account, and which of them are mapped.
 pub(crate) async fn services(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListServicesRequest,
 ) -> Result<v1::ListServicesResponse, Refusal> {
-    let found = stored(admin, &request.org, &request.integration).await?;
+    let found = stored(admin, caller, &request.org, &request.integration).await?;
     let mut listed = ask::list::<Service>(admin, &found, request.fresh, Question::Services).await?;
     listed.items.sort_by_key(|service| (service.name.to_lowercase(), service.id.clone()));
     let reading = Some(reading(&listed));
@@ -108,9 +111,10 @@ pub(crate) async fn services(
 /// Lists the escalation policies of an account.
 pub(crate) async fn escalation_policies(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListEscalationPoliciesRequest,
 ) -> Result<v1::ListEscalationPoliciesResponse, Refusal> {
-    let found = stored(admin, &request.org, &request.integration).await?;
+    let found = stored(admin, caller, &request.org, &request.integration).await?;
     let question = Question::EscalationPolicies;
     let mut listed = ask::list::<Policy>(admin, &found, request.fresh, question).await?;
     listed.items.sort_by_key(|policy| (policy.name.to_lowercase(), policy.id.clone()));
@@ -134,9 +138,10 @@ pub(crate) async fn escalation_policies(
 /// Lists the priorities of an account, in its own order.
 pub(crate) async fn priorities(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListPrioritiesRequest,
 ) -> Result<v1::ListPrioritiesResponse, Refusal> {
-    let found = stored(admin, &request.org, &request.integration).await?;
+    let found = stored(admin, caller, &request.org, &request.integration).await?;
     let question = Question::Priorities;
     let listed = ask::list::<Priority>(admin, &found, request.fresh, question).await?;
     let reading = Some(reading(&listed));
@@ -150,9 +155,14 @@ pub(crate) async fn priorities(
 }
 
 /// The integration, read and let go of: an answer may take a while.
-async fn stored(admin: &Admin, org: &str, reference: &str) -> Result<Stored, Refusal> {
+async fn stored(
+    admin: &Admin,
+    caller: &Caller,
+    org: &str,
+    reference: &str,
+) -> Result<Stored, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    find(&mut transaction, org, reference).await
+    find(&mut transaction, caller, org, reference).await
 }
 
 fn reading<T>(listed: &Listed<T>) -> v1::Reading {
@@ -175,7 +185,8 @@ impl OnCallService for Admin {
         &self,
         request: Request<v1::ListOnCallRequest>,
     ) -> Result<Response<v1::ListOnCallResponse>, Status> {
-        Ok(Response::new(on_call(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(on_call(self, &caller, request.into_inner()).await?))
     }
 }
 
@@ -185,27 +196,31 @@ impl DirectoryService for Admin {
         &self,
         request: Request<v1::ListUsersRequest>,
     ) -> Result<Response<v1::ListUsersResponse>, Status> {
-        Ok(Response::new(users(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(users(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_services(
         &self,
         request: Request<v1::ListServicesRequest>,
     ) -> Result<Response<v1::ListServicesResponse>, Status> {
-        Ok(Response::new(services(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(services(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_escalation_policies(
         &self,
         request: Request<v1::ListEscalationPoliciesRequest>,
     ) -> Result<Response<v1::ListEscalationPoliciesResponse>, Status> {
-        Ok(Response::new(escalation_policies(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(escalation_policies(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_priorities(
         &self,
         request: Request<v1::ListPrioritiesRequest>,
     ) -> Result<Response<v1::ListPrioritiesResponse>, Status> {
-        Ok(Response::new(priorities(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(priorities(self, &caller, request.into_inner()).await?))
     }
 }

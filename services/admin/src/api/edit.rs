@@ -11,7 +11,7 @@ use tandem_domain::{
 };
 use tandem_proto::{v1, words::Word as _};
 
-use super::{find, incident::read, incident_id, org};
+use super::{find, incident::read, incident_id};
 use crate::{
     Admin,
     caller::Caller,
@@ -31,6 +31,7 @@ pub(super) async fn create(
     let mut identity = Identity::of(&request.request_id)?;
     let asked = request.incident.unwrap_or_default();
     let id: IncidentId = identity.mint.id();
+    let asked = v1::Incident { org: caller.org_of_new(&asked.org)?, ..asked };
     let (org, change) = creation(&asked)?;
     let verdict = edits::submit(admin, edited(&identity, caller, org.clone(), id, change)).await?;
     // A pending one may have been judged by now, above all when this call repeats another one.
@@ -53,7 +54,7 @@ pub(super) async fn update(
     request: v1::UpdateIncidentRequest,
 ) -> Result<v1::UpdateIncidentResponse, Refusal> {
     let identity = Identity::of(&request.request_id)?;
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
     let fields = changed(&request.changes.unwrap_or_default(), request.update_mask)?;
     let revision = revision(&request.etag)?;
     let change = Change::Update { fields, revision };
@@ -68,7 +69,7 @@ pub(super) async fn note(
     request: v1::AddNoteRequest,
 ) -> Result<v1::AddNoteResponse, Refusal> {
     let mut identity = Identity::of(&request.request_id)?;
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
     let text = request.text;
     if text.trim().is_empty() {
         return Err(Refusal::invalid("text", "must not be empty"));
@@ -89,8 +90,8 @@ pub(crate) async fn escalate(
     request: v1::EscalateIncidentRequest,
 ) -> Result<v1::EscalateIncidentResponse, Refusal> {
     let identity = Identity::of(&request.request_id)?;
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
-    let integration = only_in(admin, &org, &request.integration).await?;
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
+    let integration = only_in(admin, caller, &org, &request.integration).await?;
     let change = Change::Escalate { level: request.level, integration };
     let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
     Ok(v1::EscalateIncidentResponse { incident: Some(incident), pending })
@@ -103,8 +104,8 @@ pub(crate) async fn page(
     request: v1::PageRespondersRequest,
 ) -> Result<v1::PageRespondersResponse, Refusal> {
     let identity = Identity::of(&request.request_id)?;
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
-    let integration = only_in(admin, &org, &request.integration).await?;
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
+    let integration = only_in(admin, caller, &org, &request.integration).await?;
     let v1::PageRespondersRequest { message, users, policies, .. } = request;
     let change = Change::Page { message, users, policies, integration };
     let (incident, pending) = judge(admin, edited(&identity, caller, org, id, change)).await?;
@@ -114,6 +115,7 @@ pub(crate) async fn page(
 /// The one integration that was named, if any.
 async fn only_in(
     admin: &Admin,
+    caller: &Caller,
     org: &Org,
     reference: &str,
 ) -> Result<Option<IntegrationId>, Refusal> {
@@ -121,7 +123,7 @@ async fn only_in(
         return Ok(None);
     }
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, org.as_str(), reference).await?;
+    let found = find(&mut transaction, caller, org.as_str(), reference).await?;
     Ok(Some(found.integration.id))
 }
 

@@ -21,10 +21,12 @@ use crate::{
 
 async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListFieldMappingsRequest,
 ) -> Result<v1::ListFieldMappingsResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
     let mappings = found.fields.iter().map(|(field, rule)| shown(&found, *field, Some(rule)));
     Ok(v1::ListFieldMappingsResponse { mappings: mappings.collect() })
 }
@@ -220,14 +222,15 @@ impl FieldMappingService for Admin {
         &self,
         request: Request<v1::ListFieldMappingsRequest>,
     ) -> Result<Response<v1::ListFieldMappingsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn set_field_mapping(
         &self,
         request: Request<v1::SetFieldMappingRequest>,
     ) -> Result<Response<v1::FieldMapping>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(set(self, &caller, request.into_inner()).await?))
     }
 
@@ -235,7 +238,7 @@ impl FieldMappingService for Admin {
         &self,
         request: Request<v1::ResetFieldMappingRequest>,
     ) -> Result<Response<v1::FieldMapping>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(reset(self, &caller, request.into_inner()).await?))
     }
 
@@ -243,7 +246,7 @@ impl FieldMappingService for Admin {
         &self,
         request: Request<v1::SetCounterpartRequest>,
     ) -> Result<Response<v1::FieldMapping>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(set_counterpart(self, &caller, request.into_inner()).await?))
     }
 
@@ -251,7 +254,7 @@ impl FieldMappingService for Admin {
         &self,
         request: Request<v1::RemoveCounterpartRequest>,
     ) -> Result<Response<v1::FieldMapping>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(remove_counterpart(self, &caller, request.into_inner()).await?))
     }
 }

@@ -19,7 +19,7 @@ use tandem_store::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{edit, incident_id, org, watch};
+use super::{edit, incident_id, watch};
 use crate::{Admin, caller::Caller, page, refusal::Refusal, wire};
 
 /// Answers one incident with its counterparts.
@@ -35,16 +35,21 @@ pub(super) async fn read(
     shown.pop().ok_or_else(|| Refusal::unknown("incident", id.to_string()))
 }
 
-async fn get(admin: &Admin, request: v1::GetIncidentRequest) -> Result<v1::Incident, Refusal> {
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+async fn get(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::GetIncidentRequest,
+) -> Result<v1::Incident, Refusal> {
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
     read(admin, &org, id).await
 }
 
 async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListIncidentsRequest,
 ) -> Result<v1::ListIncidentsResponse, Refusal> {
-    let org = org(&request.org)?;
+    let org = caller.org(&request.org)?;
     let size = page::size(request.page_size)?;
     let filter = Filter {
         status: request.status().word().map(str::to_owned),
@@ -90,9 +95,10 @@ async fn with_links(
 
 async fn list_timeline(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListTimelineRequest,
 ) -> Result<v1::ListTimelineResponse, Refusal> {
-    let (org, id) = (org(&request.org)?, incident_id(&request.incident)?);
+    let (org, id) = (caller.org(&request.org)?, incident_id(&request.incident)?);
     let size = page::size(request.page_size)?;
     let after = page::after::<u64>(&request.page_token)?.unwrap_or_default();
     let mut transaction = admin.store.begin().await?;
@@ -114,7 +120,7 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::CreateIncidentRequest>,
     ) -> Result<Response<v1::CreateIncidentResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(edit::create(self, &caller, request.into_inner()).await?))
     }
 
@@ -122,21 +128,23 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::GetIncidentRequest>,
     ) -> Result<Response<v1::Incident>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_incidents(
         &self,
         request: Request<v1::ListIncidentsRequest>,
     ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn update_incident(
         &self,
         request: Request<v1::UpdateIncidentRequest>,
     ) -> Result<Response<v1::UpdateIncidentResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(edit::update(self, &caller, request.into_inner()).await?))
     }
 
@@ -144,15 +152,16 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::WatchIncidentsRequest>,
     ) -> Result<Response<Self::WatchIncidentsStream>, Status> {
-        let org = org(&request.into_inner().org)?;
-        Ok(Response::new(Box::pin(watch::stream(self, org).await?)))
+        let caller = Caller::of(&request)?;
+        let org = caller.org(&request.into_inner().org)?;
+        Ok(Response::new(Box::pin(watch::stream(self, caller, org).await?)))
     }
 
     async fn add_note(
         &self,
         request: Request<v1::AddNoteRequest>,
     ) -> Result<Response<v1::AddNoteResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(edit::note(self, &caller, request.into_inner()).await?))
     }
 
@@ -160,7 +169,7 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::EscalateIncidentRequest>,
     ) -> Result<Response<v1::EscalateIncidentResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(edit::escalate(self, &caller, request.into_inner()).await?))
     }
 
@@ -168,7 +177,7 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::PageRespondersRequest>,
     ) -> Result<Response<v1::PageRespondersResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(edit::page(self, &caller, request.into_inner()).await?))
     }
 
@@ -176,6 +185,7 @@ impl IncidentService for Admin {
         &self,
         request: Request<v1::ListTimelineRequest>,
     ) -> Result<Response<v1::ListTimelineResponse>, Status> {
-        Ok(Response::new(list_timeline(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list_timeline(self, &caller, request.into_inner()).await?))
     }
 }

@@ -49,6 +49,7 @@ pub(crate) async fn create(
     let now = now();
     let id: IntegrationId = Mint::new(now, Uuid::new_v4().as_bytes()).id();
     let asked = request.integration.unwrap_or_default();
+    let asked = v1::Integration { org: caller.org_of_new(&asked.org)?, ..asked };
     let (integration, naming, secrets) = configuration::creation(asked, id)?;
     let mut stored = Stored {
         integration,
@@ -111,10 +112,11 @@ async fn insert(
 /// Answers one integration, and how far its clock is from ours.
 pub(crate) async fn get(
     admin: &Admin,
+    caller: &Caller,
     request: v1::GetIntegrationRequest,
 ) -> Result<v1::Integration, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?;
+    let found = find(&mut transaction, caller, &request.org, &request.integration).await?;
     let offset = clocks::at(&mut transaction, found.integration.id, clock::now()).await?;
     let clock_difference = wire::clock_difference(offset);
     Ok(v1::Integration { clock_difference, ..wire::integration(&found) })
@@ -123,11 +125,12 @@ pub(crate) async fn get(
 /// Lists integrations by organisation and handle.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListIntegrationsRequest,
 ) -> Result<v1::ListIntegrationsResponse, Refusal> {
     let size = page::size(request.page_size)?;
     let after = page::after::<(String, String)>(&request.page_token)?;
-    let org = (!request.org.is_empty()).then(|| super::org(&request.org)).transpose()?;
+    let org = caller.org_or_all(&request.org)?;
     let mut transaction = admin.store.begin().await?;
     let all = integrations::list(&mut transaction, org.as_ref()).await?;
     let place = |stored: &Stored| {
@@ -184,13 +187,13 @@ pub(crate) async fn delete(
     caller: &Caller,
     request: v1::DeleteIntegrationRequest,
 ) -> Result<(), Refusal> {
-    let v1::DeleteIntegrationRequest { org, integration } = request;
+    let v1::DeleteIntegrationRequest { org, integration, etag } = request;
     let asked = Asked {
         caller,
         action: "integration.delete",
         org: &org,
         integration: &integration,
-        etag: "",
+        etag: &etag,
     };
     edit(admin, asked, |stored| {
         stored.deleted = true;
@@ -241,6 +244,7 @@ pub(crate) async fn rotate(
 /// Counts what an integration was told of and left out, by reason, with the last examples.
 pub(crate) async fn ignored(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListIgnoredEventsRequest,
 ) -> Result<v1::ListIgnoredEventsResponse, Refusal> {
     let days = if request.days == 0 { IGNORED_DAYS } else { request.days };
@@ -251,7 +255,8 @@ pub(crate) async fn ignored(
     let span = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
     let since = clock::now().checked_sub(span).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
     let counted = inbox::ignored(&mut transaction, found.id, since).await?;
     let mut reasons = Vec::new();
     for one in counted.into_iter().take(REASONS) {
@@ -295,7 +300,7 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::CreateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(create(self, &caller, request.into_inner()).await?))
     }
 
@@ -303,21 +308,23 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::GetIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_integrations(
         &self,
         request: Request<v1::ListIntegrationsRequest>,
     ) -> Result<Response<v1::ListIntegrationsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn update_integration(
         &self,
         request: Request<v1::UpdateIntegrationRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(update(self, &caller, request.into_inner()).await?))
     }
 
@@ -325,7 +332,7 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::DeleteIntegrationRequest>,
     ) -> Result<Response<()>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
     }
 
@@ -333,7 +340,7 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::RotateSigningSecretsRequest>,
     ) -> Result<Response<v1::Integration>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(rotate(self, &caller, request.into_inner()).await?))
     }
 
@@ -341,6 +348,7 @@ impl IntegrationService for Admin {
         &self,
         request: Request<v1::ListIgnoredEventsRequest>,
     ) -> Result<Response<v1::ListIgnoredEventsResponse>, Status> {
-        Ok(Response::new(ignored(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(ignored(self, &caller, request.into_inner()).await?))
     }
 }

@@ -27,10 +27,14 @@ use crate::{
 };
 
 /// Answers one link.
-pub(crate) async fn get(admin: &Admin, request: v1::GetLinkRequest) -> Result<v1::Link, Refusal> {
+pub(crate) async fn get(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::GetLinkRequest,
+) -> Result<v1::Link, Refusal> {
     let id = link_id(&request.link)?;
     let mut transaction = admin.store.begin().await?;
-    let mut link = read(&mut transaction, id).await?;
+    let mut link = read(&mut transaction, caller, id).await?;
     let stored = integrations::get(&mut transaction, integration_of(&link)?, false).await?;
     drop(transaction);
     if let Some(stored) = stored {
@@ -57,18 +61,20 @@ async fn tell_dues(admin: &Admin, integration: &Integration, links: &mut [v1::Li
 /// Lists links, newest first.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListLinksRequest,
 ) -> Result<v1::ListLinksResponse, Refusal> {
     if request.integration.is_empty() && request.incident.is_empty() {
         return Err(Refusal::invalid("integration", "must be given, or an incident"));
     }
     if !request.incident.is_empty() {
-        return of_incident(admin, &request).await;
+        return of_incident(admin, caller, &request).await;
     }
     let size = page::size(request.page_size)?;
     let after = page::after::<(Timestamp, LinkId)>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
     let limit = page::with_one_more(size);
     let mut page = links::list(&mut transaction, found.id, after, limit).await?;
     let next_page_token = page::next(&mut page, size, |stored| (stored.created_at, stored.link.id));
@@ -84,13 +90,19 @@ pub(crate) async fn list(
 /// An incident has one link per integration at most: too few for pages.
 async fn of_incident(
     admin: &Admin,
+    caller: &Caller,
     request: &v1::ListLinksRequest,
 ) -> Result<v1::ListLinksResponse, Refusal> {
     let incident = incident_id(&request.incident)?;
+    let org = caller.org_or_all(&request.org)?;
     let mut transaction = admin.store.begin().await?;
+    if let Some(org) = &org {
+        let known = incidents::get(&mut transaction, org, incident).await?;
+        known.ok_or_else(|| Refusal::unknown("incident", incident.to_string()))?;
+    }
     let mut found = links::of_incidents(&mut transaction, &[incident]).await?;
     if !request.integration.is_empty() {
-        let wanted = find(&mut transaction, &request.org, &request.integration).await?;
+        let wanted = find(&mut transaction, caller, &request.org, &request.integration).await?;
         found.retain(|stored| stored.link.integration == wanted.integration.id);
     }
     found.sort_by_key(|stored| std::cmp::Reverse((stored.created_at, stored.link.id)));
@@ -114,7 +126,8 @@ pub(crate) async fn create(
     let record = record.ok_or_else(|| Refusal::Invalid(Vec::new()))?;
     let incident = incident_id(&request.incident)?;
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
     let known = incidents::get(&mut transaction, &found.org, incident).await?;
     known.ok_or_else(|| Refusal::unknown("incident", incident.to_string()))?;
     drop(transaction);
@@ -159,25 +172,31 @@ async fn change(
     (id, change): (LinkId, Change),
 ) -> Result<v1::ChangeLinkResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let (incident, org) = whose(&mut transaction, id).await?;
+    let (incident, org) = whose(&mut transaction, caller, id).await?;
     drop(transaction);
     let edit = edited(identity, caller, org, incident, change);
     let pending = edits::submit(admin, edit).await? == Verdict::Pending;
     let mut transaction = admin.store.begin().await?;
-    let link = Some(read(&mut transaction, id).await?);
+    let link = Some(read(&mut transaction, caller, id).await?);
     Ok(v1::ChangeLinkResponse { link, pending })
 }
 
-/// The incident that a link is of, and its organisation.
-async fn whose(conn: &mut PgConnection, id: LinkId) -> Result<(IncidentId, Org), Refusal> {
+/// The incident that a link is of, and its organisation, which must be one that the caller sees.
+async fn whose(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    id: LinkId,
+) -> Result<(IncidentId, Org), Refusal> {
     let unknown = || Refusal::unknown("link", id.to_string());
     let link = links::get(conn, id).await?.ok_or_else(unknown)?.link;
     let integration = integrations::get(conn, link.integration, false).await?;
-    let integration = integration.ok_or_else(unknown)?;
-    Ok((link.incident, integration.integration.org))
+    let org = integration.map(|found| found.integration.org);
+    let org = org.filter(|org| caller.sees(org)).ok_or_else(unknown)?;
+    Ok((link.incident, org))
 }
 
-async fn read(conn: &mut PgConnection, id: LinkId) -> Result<v1::Link, Refusal> {
+async fn read(conn: &mut PgConnection, caller: &Caller, id: LinkId) -> Result<v1::Link, Refusal> {
+    whose(conn, caller, id).await?;
     let found = links::get(conn, id).await?;
     let found = found.ok_or_else(|| Refusal::unknown("link", id.to_string()))?;
     shown(conn, &found).await
@@ -260,21 +279,23 @@ impl LinkService for Admin {
         &self,
         request: Request<v1::GetLinkRequest>,
     ) -> Result<Response<v1::Link>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_links(
         &self,
         request: Request<v1::ListLinksRequest>,
     ) -> Result<Response<v1::ListLinksResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn create_link(
         &self,
         request: Request<v1::CreateLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(create(self, &caller, request.into_inner()).await?))
     }
 
@@ -282,7 +303,7 @@ impl LinkService for Admin {
         &self,
         request: Request<v1::DeleteLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
     }
 
@@ -290,7 +311,7 @@ impl LinkService for Admin {
         &self,
         request: Request<v1::ResyncLinkRequest>,
     ) -> Result<Response<v1::ChangeLinkResponse>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(resync(self, &caller, request.into_inner()).await?))
     }
 }

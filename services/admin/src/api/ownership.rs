@@ -96,10 +96,12 @@ async fn set(
 
 async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListFieldOwnershipRequest,
 ) -> Result<v1::ListFieldOwnershipResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
     Ok(v1::ListFieldOwnershipResponse { ownership: shown(&found).collect() })
 }
 
@@ -133,7 +135,7 @@ impl OwnershipService for Admin {
         &self,
         request: Request<v1::SetFieldOwnershipRequest>,
     ) -> Result<Response<v1::FieldOwnership>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(set(self, &caller, request.into_inner()).await?))
     }
 
@@ -141,6 +143,7 @@ impl OwnershipService for Admin {
         &self,
         request: Request<v1::ListFieldOwnershipRequest>,
     ) -> Result<Response<v1::ListFieldOwnershipResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 }

@@ -39,7 +39,7 @@ async fn add(
         action: "service_mapping.add",
         org: &request.org,
         integration: &request.integration,
-        etag: "",
+        etag: &request.etag,
     };
     let changed = edit(admin, asked, |stored| {
         put(&mut stored.integration.services, added);
@@ -63,12 +63,15 @@ fn put(mappings: &mut Vec<ServiceMapping>, new: ServiceMapping) {
 
 async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListServiceMappingsRequest,
 ) -> Result<v1::ListServiceMappingsResponse, Refusal> {
     let size = page::size(request.page_size)?;
     let after = page::after::<String>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
-    let found = find(&mut transaction, &request.org, &request.integration).await?.integration;
+    let found =
+        find(&mut transaction, caller, &request.org, &request.integration).await?.integration;
+    let etag = found.version.to_string();
     let mut mappings = found.services;
     mappings.sort_by(|one, other| one.service.cmp(&other.service));
     let mut page: Vec<ServiceMapping> = mappings
@@ -79,7 +82,7 @@ async fn list(
     let next_page_token = page::next(&mut page, size, |mapping| mapping.service.clone());
     let shown = |mapping| wire::service_mapping(found.id.to_string(), mapping);
     let mappings = page.iter().map(shown).collect();
-    Ok(v1::ListServiceMappingsResponse { mappings, next_page_token })
+    Ok(v1::ListServiceMappingsResponse { mappings, next_page_token, etag })
 }
 
 async fn remove(
@@ -87,7 +90,8 @@ async fn remove(
     caller: &Caller,
     request: v1::RemoveServiceMappingRequest,
 ) -> Result<(), Refusal> {
-    let v1::RemoveServiceMappingRequest { org, integration, service, incident_type } = request;
+    let v1::RemoveServiceMappingRequest { org, integration, service, incident_type, etag } =
+        request;
     if service.is_empty() {
         return Err(Refusal::invalid("service", "must be the service's id, such as P123ABC"));
     }
@@ -96,7 +100,7 @@ async fn remove(
         action: "service_mapping.remove",
         org: &org,
         integration: &integration,
-        etag: "",
+        etag: &etag,
     };
     edit(admin, asked, |stored| {
         let mappings = &mut stored.integration.services;
@@ -120,7 +124,7 @@ impl ServiceMappingService for Admin {
         &self,
         request: Request<v1::AddServiceMappingRequest>,
     ) -> Result<Response<v1::ServiceMapping>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(add(self, &caller, request.into_inner()).await?))
     }
 
@@ -128,14 +132,15 @@ impl ServiceMappingService for Admin {
         &self,
         request: Request<v1::ListServiceMappingsRequest>,
     ) -> Result<Response<v1::ListServiceMappingsResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn remove_service_mapping(
         &self,
         request: Request<v1::RemoveServiceMappingRequest>,
     ) -> Result<Response<()>, Status> {
-        let caller = Caller::of(request.metadata())?;
+        let caller = Caller::of(&request)?;
         Ok(Response::new(remove(self, &caller, request.into_inner()).await?))
     }
 }

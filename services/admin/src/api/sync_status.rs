@@ -13,7 +13,7 @@ use tandem_store::{
 use tonic::{Request, Response, Status};
 
 use super::{directory::age_s, find};
-use crate::{Admin, ask, checkup, refusal::Refusal, wire};
+use crate::{Admin, ask, caller::Caller, checkup, refusal::Refusal, wire};
 
 /// What was left out since then is counted.
 const IGNORED_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -34,10 +34,11 @@ type Told = Option<tandem_bus::ask::Status>;
 /// Answers how one integration is doing.
 pub(crate) async fn get(
     admin: &Admin,
+    caller: &Caller,
     request: v1::GetSyncStatusRequest,
 ) -> Result<v1::SyncStatus, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let stored = find(&mut transaction, &request.org, &request.integration).await?;
+    let stored = find(&mut transaction, caller, &request.org, &request.integration).await?;
     drop(transaction);
     let told = ask::status(admin, &stored.integration).await;
     let mut transaction = admin.store.begin().await?;
@@ -47,9 +48,10 @@ pub(crate) async fn get(
 /// Answers how every integration is doing.
 pub(crate) async fn list(
     admin: &Admin,
+    caller: &Caller,
     request: v1::ListSyncStatusRequest,
 ) -> Result<v1::ListSyncStatusResponse, Refusal> {
-    let org = (!request.org.is_empty()).then(|| super::org(&request.org)).transpose()?;
+    let org = caller.org_or_all(&request.org)?;
     let mut transaction = admin.store.begin().await?;
     let mut all = integrations::list(&mut transaction, org.as_ref()).await?;
     drop(transaction);
@@ -67,10 +69,11 @@ pub(crate) async fn list(
 /// Looks an integration's connection over.
 pub(crate) async fn test(
     admin: &Admin,
+    caller: &Caller,
     request: v1::TestIntegrationRequest,
 ) -> Result<v1::TestIntegrationResponse, Refusal> {
     let mut transaction = admin.store.begin().await?;
-    let stored = find(&mut transaction, &request.org, &request.integration).await?;
+    let stored = find(&mut transaction, caller, &request.org, &request.integration).await?;
     let offset = clocks::at(&mut transaction, stored.integration.id, clock::now()).await?;
     drop(transaction);
     let checks = checkup::checks(admin, &stored, offset).await;
@@ -194,20 +197,23 @@ impl StatusService for Admin {
         &self,
         request: Request<v1::GetSyncStatusRequest>,
     ) -> Result<Response<v1::SyncStatus>, Status> {
-        Ok(Response::new(get(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(get(self, &caller, request.into_inner()).await?))
     }
 
     async fn list_sync_status(
         &self,
         request: Request<v1::ListSyncStatusRequest>,
     ) -> Result<Response<v1::ListSyncStatusResponse>, Status> {
-        Ok(Response::new(list(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(list(self, &caller, request.into_inner()).await?))
     }
 
     async fn test_integration(
         &self,
         request: Request<v1::TestIntegrationRequest>,
     ) -> Result<Response<v1::TestIntegrationResponse>, Status> {
-        Ok(Response::new(test(self, request.into_inner()).await?))
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(test(self, &caller, request.into_inner()).await?))
     }
 }

@@ -1,7 +1,9 @@
 //! Watching: the live end of the public feed, each event answered with the incident as it is now.
 //!
 //! The stream breaks off, rather than leaving a gap unsaid, when the broker was lost on the way and
-//! is back, and ends when the process does.
+//! is back, and ends when the process does or the caller's token is no longer in force.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -9,11 +11,17 @@ use serde::Deserialize;
 use tandem_bus::subjects;
 use tandem_domain::id::{IncidentId, Org};
 use tandem_proto::v1;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Interval, interval},
+};
 use tonic::Status;
 
 use super::incident::read;
-use crate::{Admin, refusal::Refusal};
+use crate::{Admin, caller::Caller, refusal::Refusal};
+
+/// How often it is looked whether the caller's token is still in force.
+const RECHECK_EVERY: Duration = Duration::from_millis(800);
 
 /// What we need of a public event's envelope.
 #[derive(Debug, Deserialize)]
@@ -32,21 +40,25 @@ impl Told {
 
 struct Watching<S> {
     admin: Admin,
+    caller: Caller,
     org: Org,
     feed: S,
     connections: watch::Receiver<u64>,
+    recheck: Interval,
 }
 
 /// Streams an organisation's incidents as they change, from now on.
 pub(super) async fn stream(
     admin: &Admin,
+    caller: Caller,
     org: Org,
 ) -> Result<impl Stream<Item = Result<v1::WatchIncidentsResponse, Status>> + Send + use<>, Refusal>
 {
     let mut connections = admin.bus.connections();
     connections.mark_unchanged();
     let feed = admin.listen(subjects::feed_of(&org)).await?;
-    let watching = Watching { admin: admin.clone(), org, feed, connections };
+    let recheck = interval(RECHECK_EVERY);
+    let watching = Watching { admin: admin.clone(), caller, org, feed, connections, recheck };
     // After an error the state is gone, and with it the stream.
     Ok(stream::unfold(Some(watching), |watching| async move {
         let mut watching = watching?;
@@ -65,6 +77,11 @@ impl<S: Stream<Item = Bytes> + Send + Unpin> Watching<S> {
                 body = self.feed.next() => body?,
                 _ = self.connections.changed() => return Some(Err(interrupted())),
                 () = self.admin.stop.asked() => return None,
+                _ = self.recheck.tick() => match self.admin.gate().recheck(&self.caller).await {
+                    // While the database is away nobody can say that it was revoked.
+                    Ok(()) | Err(Refusal::Unavailable { .. }) => continue,
+                    Err(refusal) => return Some(Err(refusal)),
+                },
             };
             let told: Told = match serde_json::from_slice(&body) {
                 Ok(told) => told,

@@ -74,14 +74,16 @@ pub(crate) async fn one(
     order: Order<'_>,
 ) -> Result<Replayed, Refusal> {
     if !dead_letters::supersede(conn, Some(id), order.now).await?.is_empty() {
-        audit(conn, id, State::Superseded, Order { actor: BY_ITSELF, ..order }).await?;
+        let org = dead_letters::get(conn, id).await?.and_then(|stored| stored.letter.org);
+        let order = Order { actor: BY_ITSELF, ..order };
+        audit(conn, (id, org.as_deref()), State::Superseded, order).await?;
         return Ok(Replayed::Superseded);
     }
     let stored = open(conn, id).await?;
     let plan = plan(conn, &stored, order).await?;
     admin.bus.publish(plan.outgoing.clone()).await.map_err(not_stored)?;
     dead_letters::mark_replayed(conn, id, order.edited, order.now).await?;
-    audit(conn, id, State::Replayed, order).await?;
+    audit(conn, (id, stored.letter.org.as_deref()), State::Replayed, order).await?;
     Ok(Replayed::Sent(Box::new(plan)))
 }
 
@@ -98,7 +100,7 @@ pub(crate) async fn open(conn: &mut PgConnection, id: DeadLetterId) -> Result<St
 
 async fn audit(
     conn: &mut PgConnection,
-    id: DeadLetterId,
+    (id, org): (DeadLetterId, Option<&str>),
     state: State,
     order: Order<'_>,
 ) -> Result<(), Refusal> {
@@ -113,6 +115,7 @@ async fn audit(
     let entry = audit::Entry {
         at: order.now,
         actor: order.actor,
+        org,
         action,
         target: &id.to_string(),
         reason: order.reason,

@@ -13,6 +13,7 @@ use tandem_proto::{json, v1};
 use super::{Rest, asked};
 use crate::{
     api::{audit, integration},
+    caller::Caller,
     refusal::Refusal,
 };
 
@@ -76,6 +77,7 @@ struct Reasons {
 
 async fn list(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = asked::query(asked)?;
@@ -88,13 +90,14 @@ async fn list(
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    let page = audit::list(&rest.admin, request).await?;
+    let page = audit::list(&rest.admin, &caller, request).await?;
     let decisions = page.decisions.into_iter().map(Into::into).collect();
     Ok(Json(Page { decisions, next_page_token: page.next_page_token }).into_response())
 }
 
 async fn explain(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(incident): Path<String>,
     asked: Result<Query<Story>, QueryRejection>,
 ) -> Result<Response, Refusal> {
@@ -105,29 +108,31 @@ async fn explain(
         field: asked.field,
         steps: asked.steps,
     };
-    let told = audit::explain(&rest.admin, request).await?;
+    let told = audit::explain(&rest.admin, &caller, request).await?;
     Ok(Json(json::Explanation::from(told)).into_response())
 }
 
 async fn verify(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Checked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = asked::query(asked)?;
     let request = v1::VerifyAuditRequest { org: asked.organization_id, incident: asked.incident };
-    let checked = audit::verify(&rest.admin, request).await?;
+    let checked = audit::verify(&rest.admin, &caller, request).await?;
     Ok(Json(json::Verification::from(checked)).into_response())
 }
 
 async fn ignored(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = asked::query(asked)?;
     let request =
         v1::ListIgnoredEventsRequest { org: asked.organization_id, integration, days: asked.days };
-    let found = integration::ignored(&rest.admin, request).await?;
+    let found = integration::ignored(&rest.admin, &caller, request).await?;
     Ok(Json(Reasons { reasons: found.reasons.into_iter().map(Into::into).collect() })
         .into_response())
 }

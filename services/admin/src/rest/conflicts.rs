@@ -81,6 +81,7 @@ struct Answers {
 
 async fn list(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = asked::query(asked)?;
@@ -96,18 +97,20 @@ async fn list(
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    let page = conflict::list(&rest.admin, request).await?;
+    let page = conflict::list(&rest.admin, &caller, request).await?;
     let conflicts = page.conflicts.into_iter().map(Into::into).collect();
     Ok(Json(Page { conflicts, next_page_token: page.next_page_token }).into_response())
 }
 
 async fn one(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(id): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
-    let found = conflict::get(&rest.admin, v1::GetConflictRequest { org, conflict: id }).await?;
+    let found =
+        conflict::get(&rest.admin, &caller, v1::GetConflictRequest { org, conflict: id }).await?;
     Ok(Json(json::Conflict::from(found)).into_response())
 }
 

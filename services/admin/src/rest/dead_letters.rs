@@ -82,6 +82,7 @@ struct Groups {
 
 async fn list(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = queried(asked)?;
@@ -98,13 +99,14 @@ async fn list(
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    let page = dead_letter::list(&rest.admin, request).await?;
+    let page = dead_letter::list(&rest.admin, &caller, request).await?;
     let dead_letters = page.dead_letters.into_iter().map(Into::into).collect();
     Ok(Json(Page { dead_letters, next_page_token: page.next_page_token }).into_response())
 }
 
 async fn groups(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = queried(asked)?;
@@ -118,13 +120,17 @@ async fn groups(
         direction: direction.unwrap_or_default().into(),
         state: state.unwrap_or_default().into(),
     };
-    let groups = dead_letter::groups(&rest.admin, request).await?.groups;
+    let groups = dead_letter::groups(&rest.admin, &caller, request).await?.groups;
     Ok(Json(Groups { groups: groups.into_iter().map(Into::into).collect() }).into_response())
 }
 
-async fn one(State(rest): State<Rest>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn one(
+    State(rest): State<Rest>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     let request = v1::GetDeadLetterRequest { dead_letter: id };
-    let found = dead_letter::get(&rest.admin, request).await?;
+    let found = dead_letter::get(&rest.admin, &caller, request).await?;
     Ok(Json(json::DeadLetter::from(found)).into_response())
 }
 
@@ -170,9 +176,13 @@ async fn replay_many(
     Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
 }
 
-async fn replay(State(rest): State<Rest>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn replay(
+    State(rest): State<Rest>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     let request = v1::GetReplayRequest { replay: id };
-    let found = dead_letter::get_replay(&rest.admin, request).await?;
+    let found = dead_letter::get_replay(&rest.admin, &caller, request).await?;
     Ok(Json(json::Replay::from(found)).into_response())
 }
 

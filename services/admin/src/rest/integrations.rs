@@ -112,6 +112,7 @@ pub(super) async fn create(
 
 pub(super) async fn list(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
     let Query(asked) = match asked {
@@ -123,7 +124,7 @@ pub(super) async fn list(
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    match integration::list(&rest.admin, request).await {
+    match integration::list(&rest.admin, &caller, request).await {
         Ok(page) => Json(Page {
             integrations: page.integrations.into_iter().map(|one| rest.answer(one)).collect(),
             next_page_token: page.next_page_token,
@@ -135,6 +136,7 @@ pub(super) async fn list(
 
 pub(super) async fn get(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(reference): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
@@ -143,7 +145,7 @@ pub(super) async fn get(
         Err(rejection) => return Refusal::invalid("query", rejection.body_text()).into_response(),
     };
     let request = v1::GetIntegrationRequest { org: asked.organization_id, integration: reference };
-    match integration::get(&rest.admin, request).await {
+    match integration::get(&rest.admin, &caller, request).await {
         Ok(found) => Json(rest.answer(found)).into_response(),
         Err(refusal) => refusal.into_response(),
     }

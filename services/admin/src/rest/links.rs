@@ -58,6 +58,7 @@ struct Page {
 
 async fn list(
     State(rest): State<Rest>,
+    caller: Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = asked::query(asked)?;
@@ -68,13 +69,17 @@ async fn list(
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    let page = link::list(&rest.admin, request).await?;
+    let page = link::list(&rest.admin, &caller, request).await?;
     let links = page.links.into_iter().map(Into::into).collect();
     Ok(Json(Page { links, next_page_token: page.next_page_token }).into_response())
 }
 
-async fn one(State(rest): State<Rest>, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let found = link::get(&rest.admin, v1::GetLinkRequest { link: id }).await?;
+async fn one(
+    State(rest): State<Rest>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let found = link::get(&rest.admin, &caller, v1::GetLinkRequest { link: id }).await?;
     Ok(Json(json::Link::from(found)).into_response())
 }
 

@@ -31,6 +31,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.log();
         let (status, title) = match &self {
+            Self::Unauthenticated { .. } => {
+                (StatusCode::UNAUTHORIZED, "nobody knows who is calling")
+            }
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "not allowed"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "the request is not valid"),
             Self::Unknown { .. } | Self::NotAmong { .. } => {
                 (StatusCode::NOT_FOUND, "there is no such thing")
@@ -49,14 +53,19 @@ impl IntoResponse for Refusal {
             Self::Invalid(violations) => violations,
             _ => Vec::new(),
         };
-        answer(status, title, detail, violations)
+        let mut response = answer(status, title, detail, violations);
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"tandem\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }
 
 /// What serde says names the field and the place, for the sender alone: it is not logged.
 pub(super) fn unreadable(rejection: &JsonRejection) -> Response {
     let detail = match rejection {
-        JsonRejection::JsonDataError(error) => error.body_text(),
+        JsonRejection::JsonDataError(error) => without_texts(&error.body_text()),
         JsonRejection::JsonSyntaxError(_) => "the body is not JSON".to_owned(),
         JsonRejection::MissingJsonContentType(_) => {
             "the body must be sent as content-type application/json".to_owned()
@@ -64,6 +73,27 @@ pub(super) fn unreadable(rejection: &JsonRejection) -> Response {
         _ => "the body cannot be read".to_owned(),
     };
     answer(rejection.status(), "the body cannot be used", detail, Vec::new())
+}
+
+/// What serde says of a value that has the wrong type, without the value: it may be a secret that
+/// was put into the wrong place.
+fn without_texts(told: &str) -> String {
+    const BEFORE: &str = "string \"";
+    let mut kept = String::with_capacity(told.len());
+    let mut rest = told;
+    while let Some((before, quoted)) = rest.split_once(BEFORE) {
+        kept.push_str(before);
+        kept.push_str("a string");
+        let mut is_escaped = false;
+        let end = quoted.find(|c: char| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        });
+        rest = end.and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// A problem that has nothing to do with what was asked, but with how.
@@ -94,5 +124,20 @@ fn as_in_rest(field: &str) -> &str {
         "type" => "integration_type",
         "direction" => "sync_direction",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_not_repeated() {
+        let told =
+            r#"credentials: invalid type: string "can\"ary \\", expected struct Credentials"#;
+        let expected = "credentials: invalid type: a string, expected struct Credentials";
+        assert_eq!(without_texts(told), expected);
+        assert_eq!(without_texts("missing field `name`"), "missing field `name`");
+        assert_eq!(without_texts(r#"x: string "cut"#), "x: a string");
     }
 }

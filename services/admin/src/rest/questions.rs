@@ -13,6 +13,7 @@ use tandem_proto::{json, v1};
 use super::{Rest, asked};
 use crate::{
     api::{directory, sync_status},
+    caller::Caller,
     refusal::Refusal,
 };
 
@@ -63,82 +64,95 @@ type Queried<T> = Result<Query<T>, QueryRejection>;
 
 async fn on_call(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<OnCallAsked>,
 ) -> Result<Response, Refusal> {
     let OnCallAsked { organization_id: org, schedule_id: schedule, fresh } = asked::query(asked)?;
     let request = v1::ListOnCallRequest { org, integration, schedule, fresh };
-    Ok(Json(json::OnCalls::from(directory::on_call(&rest.admin, request).await?)).into_response())
+    Ok(Json(json::OnCalls::from(directory::on_call(&rest.admin, &caller, request).await?))
+        .into_response())
 }
 
 async fn users(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Asked>,
 ) -> Result<Response, Refusal> {
     let Asked { organization_id: org, fresh } = asked::query(asked)?;
     let request = v1::ListUsersRequest { org, integration, fresh };
-    let found = directory::users(&rest.admin, request).await?;
+    let found = directory::users(&rest.admin, &caller, request).await?;
     Ok(Json(json::AccountUsers::from(found)).into_response())
 }
 
 async fn services(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Asked>,
 ) -> Result<Response, Refusal> {
     let Asked { organization_id: org, fresh } = asked::query(asked)?;
     let request = v1::ListServicesRequest { org, integration, fresh };
-    let found = directory::services(&rest.admin, request).await?;
+    let found = directory::services(&rest.admin, &caller, request).await?;
     Ok(Json(json::AccountServices::from(found)).into_response())
 }
 
 async fn escalation_policies(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Asked>,
 ) -> Result<Response, Refusal> {
     let Asked { organization_id: org, fresh } = asked::query(asked)?;
     let request = v1::ListEscalationPoliciesRequest { org, integration, fresh };
-    let found = directory::escalation_policies(&rest.admin, request).await?;
+    let found = directory::escalation_policies(&rest.admin, &caller, request).await?;
     Ok(Json(json::AccountEscalationPolicies::from(found)).into_response())
 }
 
 async fn priorities(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Asked>,
 ) -> Result<Response, Refusal> {
     let Asked { organization_id: org, fresh } = asked::query(asked)?;
     let request = v1::ListPrioritiesRequest { org, integration, fresh };
-    let found = directory::priorities(&rest.admin, request).await?;
+    let found = directory::priorities(&rest.admin, &caller, request).await?;
     Ok(Json(json::AccountPriorities::from(found)).into_response())
 }
 
 async fn one(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Named>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::GetSyncStatusRequest { org, integration };
-    let found = sync_status::get(&rest.admin, request).await?;
+    let found = sync_status::get(&rest.admin, &caller, request).await?;
     Ok(Json(json::SyncStatus::from(found)).into_response())
 }
 
-async fn all(State(rest): State<Rest>, asked: Queried<Named>) -> Result<Response, Refusal> {
+async fn all(
+    State(rest): State<Rest>,
+    caller: Caller,
+    asked: Queried<Named>,
+) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
-    let found = sync_status::list(&rest.admin, v1::ListSyncStatusRequest { org }).await?;
+    let found = sync_status::list(&rest.admin, &caller, v1::ListSyncStatusRequest { org }).await?;
     let integrations = found.integrations.into_iter().map(Into::into).collect();
     Ok(Json(All { integrations }).into_response())
 }
 
 async fn test(
     State(rest): State<Rest>,
+    caller: Caller,
     Path(integration): Path<String>,
     asked: Queried<Named>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::TestIntegrationRequest { org, integration };
-    Ok(Json(json::Checkup::from(sync_status::test(&rest.admin, request).await?)).into_response())
+    Ok(Json(json::Checkup::from(sync_status::test(&rest.admin, &caller, request).await?))
+        .into_response())
 }

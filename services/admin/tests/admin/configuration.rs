@@ -138,6 +138,7 @@ async fn service_mappings_are_added_listed_and_removed(
             ..Default::default()
         };
         let request = v1::AddServiceMappingRequest {
+            etag: String::new(),
             org: String::new(),
             integration: "prod-pd".to_owned(),
             mapping: Some(mapping),
@@ -145,6 +146,7 @@ async fn service_mappings_are_added_listed_and_removed(
         admin.mappings().add_service_mapping(request).await.unwrap();
     }
     let remove = |incident_type: &str| v1::RemoveServiceMappingRequest {
+        etag: String::new(),
         org: String::new(),
         integration: "prod-pd".to_owned(),
         service: "P2".to_owned(),

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod configuration;
 mod dead_letters;
 mod disputes;
+mod encrypted;
 mod mappings;
 mod naming;
 mod ports;

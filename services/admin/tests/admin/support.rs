@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use secrecy::SecretString;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
-use tandem_admin::{Admin, dead_letters, grpc, publisher, rest};
+use tandem_admin::{Admin, access::Access, dead_letters, grpc, publisher, rest, tls::Tls};
 use tandem_bus::Bus;
 use tandem_dev::{Nats, NatsOptions, Progress, runtimes, workspace};
 use tandem_proto::v1::{
@@ -43,22 +43,44 @@ impl Running {
 
     /// With NATS.
     pub(crate) async fn start(database: &PgConnectOptions, nats_url: &str) -> Self {
+        let (mut running, grpc) = Self::serve(database, nats_url, (Access::Loopback, None)).await;
+        running.channel = plain(grpc).connect().await.unwrap();
+        running
+    }
+
+    /// Asking for tokens, without NATS.
+    pub(crate) async fn guarded(database: &PgConnectOptions) -> Self {
+        Self::guarded_with(database, NOWHERE).await
+    }
+
+    /// Asking for tokens, with NATS.
+    pub(crate) async fn guarded_with(database: &PgConnectOptions, nats_url: &str) -> Self {
+        let (mut running, grpc) = Self::serve(database, nats_url, (Access::Tokens, None)).await;
+        running.channel = plain(grpc).connect().await.unwrap();
+        running
+    }
+
+    /// With all that can be chosen; gives where gRPC is, to which nothing is connected yet.
+    pub(crate) async fn serve(
+        database: &PgConnectOptions,
+        nats_url: &str,
+        (access, tls): (Access, Option<&Tls>),
+    ) -> (Self, SocketAddr) {
         let stop = Stop::default();
         let store = Store::connect(database.to_url_lossy().as_str(), "test", 4).unwrap();
         let bus = Bus::connect(nats_url, "test").await.unwrap();
         let keyring = Keyring::parse(&SecretString::from("ab".repeat(32))).unwrap();
-        let admin = Admin::new(store.clone(), bus.clone(), keyring, stop.clone());
+        let admin = Admin::new(store.clone(), bus.clone(), keyring, access, stop.clone());
         if nats_url != NOWHERE {
             stop.spawn_dropped("topology", bus.clone().keep_topology());
             stop.spawn_dropped("publisher", publisher::run(admin.clone()));
             stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
         }
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let grpc = grpc::serve(admin.clone(), any, &stop).await.unwrap();
+        let grpc = grpc::serve(admin.clone(), any, tls, &stop).await.unwrap();
         let router = rest::router(admin.clone(), Some("https://sync.test/"), admin.readiness());
-        let rest = rest::serve(router, any, &stop).await.unwrap();
-        let endpoint = Endpoint::from_shared(format!("http://{grpc}")).unwrap();
-        Self { store, bus, channel: endpoint.connect().await.unwrap(), rest, stop }
+        let rest = rest::serve(router, any, tls, &stop).await.unwrap();
+        (Self { store, bus, channel: plain(grpc).connect_lazy(), rest, stop }, grpc)
     }
 
     pub(crate) fn integrations(&self) -> IntegrationServiceClient<Channel> {
@@ -117,7 +139,8 @@ impl Running {
 
     pub(crate) async fn delete(&self, reference: &str) -> Result<(), Status> {
         let integration = reference.to_owned();
-        let request = v1::DeleteIntegrationRequest { org: ORG.to_owned(), integration };
+        let request =
+            v1::DeleteIntegrationRequest { org: ORG.to_owned(), integration, etag: String::new() };
         self.integrations().delete_integration(request).await.map(|_| ())
     }
 }
@@ -126,6 +149,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.ask();
     }
+}
+
+fn plain(grpc: SocketAddr) -> Endpoint {
+    Endpoint::from_shared(format!("http://{grpc}")).unwrap()
 }
 
 /// A NATS server of one's own, in `dir`.

@@ -63,6 +63,12 @@ pub(crate) fn stored(number: u128) -> Incident {
     }
 }
 
+/// Waits until it is known that the connection stands: a watch ends when another one does.
+pub(crate) async fn connected(admin: &Running) {
+    let connections = admin.bus.connections();
+    eventually("nats is there", || async { (*connections.borrow() > 0).then_some(()) }).await;
+}
+
 async fn store(admin: &Running, all: &[Incident]) {
     let mut transaction = admin.store.begin().await.unwrap();
     let all: Vec<&Incident> = all.iter().collect();
@@ -219,6 +225,7 @@ async fn an_open_watch_does_not_hold_up_the_end(_: PgPoolOptions, database: PgCo
     let dir = tempfile::tempdir().unwrap();
     let nats = nats(dir.path());
     let admin = Running::start(&database, &nats.url()).await;
+    connected(&admin).await;
     let request = v1::WatchIncidentsRequest { org: "acme-corp".to_owned() };
     let mut watch = eventually("the watch begins", || async {
         admin.incidents().watch_incidents(request.clone()).await.ok()

@@ -28,6 +28,9 @@ pub(crate) enum IntegrationCommand {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
+        /// Only if it still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
     },
     /// Have new signing secrets made, by new webhook subscriptions that take the place of the old.
     RotateSecrets(Named),
@@ -148,6 +151,10 @@ pub(crate) struct Configure {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 
+    /// Change it only if it still has this etag.
+    #[arg(long, requires = "integration")]
+    pub(crate) etag: Option<String>,
+
     #[command(flatten)]
     pub(crate) token: TokenSource,
 
@@ -205,6 +212,9 @@ pub(crate) enum ServiceMappingCommand {
         /// Create new records here when several services stand for the type.
         #[arg(long)]
         default: bool,
+        /// Only if the integration still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
     },
     /// List the mappings.
     List(Named),
@@ -218,6 +228,9 @@ pub(crate) enum ServiceMappingCommand {
         /// Only if it stands for this incident type.
         #[arg(long, value_name = "TYPE")]
         incident_type: Option<String>,
+        /// Only if the integration still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
     },
 }
 

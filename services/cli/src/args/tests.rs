@@ -78,6 +78,17 @@ im dlq progress rpl_1
 im dlq edit dlt_1 --set snapshot.fields.title.value="db down" --dry-run
 im dlq edit dlt_1 --file - --yes
 im dlq discard dlt_1 dlt_2 --reason "the service is gone"
+im integration configure prod-pd --rate-limit 100 --etag 7
+im integration delete prod-pd --yes --etag 7
+im integration service-mapping remove prod-pd --pd-service P123ABC --etag 7
+im token create --name chat-bot --role operator --acts-for-others --expires-in-days 90
+im token list --all
+im token revoke chat-bot
+im keys list
+im keys rotate --key 0a1b2c3d
+im --token-file prod.token status
+im --token-file prod.token integration configure prod-pd --token-file pagerduty.token
+im status --profile prod
 im integration oncall prod-pd --schedule-id "PABC123"
 im integration oncall prod-pd --fresh --output yaml
 im integration users prod-pd --map-by-email

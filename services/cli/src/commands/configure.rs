@@ -21,13 +21,14 @@ pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), F
     let is_new = configure.integration.is_none();
     let subscribes = configure.public_url.as_ref().is_some_and(|url| !url.is_empty());
     let integration = if let Some(integration) = configure.integration.clone() {
+        let etag = configure.etag.clone().unwrap_or_default();
         let (changes, update_mask) = changes(configure, token, signing_secret)?;
         let request = v1::UpdateIntegrationRequest {
             org: context.org.clone(),
             integration,
             changes: Some(changes),
             update_mask: Some(update_mask),
-            etag: String::new(),
+            etag,
         };
         client.update_integration(request).await?
     } else {

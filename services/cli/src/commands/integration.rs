@@ -19,7 +19,9 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::Configure(configure) => configure::run(context, *configure).await,
         IntegrationCommand::List => list(context).await,
         IntegrationCommand::Get(named) => get(context, named).await,
-        IntegrationCommand::Delete { named, yes } => delete(context, named, yes).await,
+        IntegrationCommand::Delete { named, yes, etag } => {
+            delete(context, named, yes, etag.unwrap_or_default()).await
+        }
         IntegrationCommand::RotateSecrets(named) => rotate(context, named).await,
         IntegrationCommand::Links(named) => links::list(context, named).await,
         IntegrationCommand::Dlq { named, which } => {
@@ -80,7 +82,7 @@ async fn get(context: &Context, named: Named) -> Result<(), Failure> {
     context.show.one(&json::Integration::from(integration))
 }
 
-async fn delete(context: &Context, named: Named, yes: bool) -> Result<(), Failure> {
+async fn delete(context: &Context, named: Named, yes: bool, etag: String) -> Result<(), Failure> {
     let somebody_is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if !yes && somebody_is_there {
         let agreed = dialoguer::Confirm::new()
@@ -98,6 +100,7 @@ async fn delete(context: &Context, named: Named, yes: bool) -> Result<(), Failur
     let request = v1::DeleteIntegrationRequest {
         org: context.org.clone(),
         integration: named.integration.clone(),
+        etag,
     };
     context.client.integrations().delete_integration(request).await?;
     context.show.done(&format!("deleted {}", named.integration))

@@ -11,7 +11,7 @@ use crate::{
 pub(super) async fn run(context: &Context, command: ServiceMappingCommand) -> Result<(), Failure> {
     let org = context.org.clone();
     match command {
-        ServiceMappingCommand::Add { named, service, incident_type, default } => {
+        ServiceMappingCommand::Add { named, service, incident_type, default, etag } => {
             let mapping = v1::ServiceMapping {
                 service,
                 incident_type,
@@ -22,18 +22,20 @@ pub(super) async fn run(context: &Context, command: ServiceMappingCommand) -> Re
                 org,
                 integration: named.integration,
                 mapping: Some(mapping),
+                etag: etag.unwrap_or_default(),
             };
             let added = context.client.service_mappings().add_service_mapping(request).await?;
             context.show.one(&json::ServiceMapping::from(added.into_inner()))
         }
         ServiceMappingCommand::List(named) => list(context, named).await,
-        ServiceMappingCommand::Remove { named, service, incident_type } => {
+        ServiceMappingCommand::Remove { named, service, incident_type, etag } => {
             let done = format!("removed the mapping of {service}");
             let request = v1::RemoveServiceMappingRequest {
                 org,
                 integration: named.integration,
                 service,
                 incident_type: incident_type.unwrap_or_default(),
+                etag: etag.unwrap_or_default(),
             };
             context.client.service_mappings().remove_service_mapping(request).await?;
             context.show.done(&done)

@@ -152,6 +152,8 @@ kinds! {
     DeadLetterId, DeadLetterKind, "dlt", "a dead letter";
     /// A replay of many dead letters.
     ReplayId, ReplayKind, "rpl", "a replay";
+    /// What somebody calls admin with.
+    TokenId, TokenKind, "tok", "a token";
 }
 
 /// Mints ids from a time and a seed, so that handling the same event again gives the same ids.

@@ -1,4 +1,4 @@
-//! Serving HTTP/1.1 to whoever comes: how many connections there may be, how long a head may take, and
+//! Serving HTTP/1.1 to whoever comes, over TLS where that is given: how many connections there may be, how long a head may take, and
 //! how much of it there may be.
 //!
 //! Nobody can take the door away from the others: where there is no room, who has said nothing for
@@ -9,13 +9,23 @@ mod crowd;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use self::crowd::{Crowd, Place};
@@ -48,8 +58,14 @@ impl Default for Limits {
     }
 }
 
-/// Serves until it is time to stop.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: Stop) {
+/// Serves until it is time to stop. Requests carry who is at the other end, as [`ConnectInfo`].
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: Limits,
+    stop: Stop,
+) {
     let crowd = Arc::new(Crowd::new(limits));
     loop {
         let accepted = tokio::select! {
@@ -59,8 +75,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         match accepted {
             Ok((stream, source)) => match Crowd::enter(&crowd, source.ip()) {
                 Some(place) => {
-                    let (router, asked) = (router.clone(), stop.clone());
-                    stop.spawn_work(connection(stream, router, place, asked));
+                    let router = router.clone().layer(Extension(ConnectInfo(source)));
+                    stop.spawn_work(begin(stream, tls.clone(), router, place, stop.clone()));
                 }
                 None => refuse(&stream),
             },
@@ -78,10 +94,34 @@ fn refuse(stream: &TcpStream) {
     stream.try_write(FULL).ok();
 }
 
-async fn connection(stream: TcpStream, router: Router, place: Place, stop: Stop) {
+/// Agrees on TLS where it is asked for, then serves.
+async fn begin(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    place: Place,
+    stop: Stop,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "answers on a connection may be delayed");
     }
+    let Some(tls) = tls else { return connection(stream, router, place, stop).await };
+    let agreed = tokio::select! {
+        agreed = timeout(HEAD_WITHIN, tls.accept(stream)) => agreed,
+        () = place.given_away() => return,
+        () = stop.asked() => return,
+    };
+    match agreed {
+        Ok(Ok(stream)) => connection(stream, router, place, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
+        Err(_) => tracing::debug!("agreeing on TLS took too long"),
+    }
+}
+
+async fn connection<S>(stream: S, router: Router, place: Place, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()

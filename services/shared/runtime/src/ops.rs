@@ -106,6 +106,6 @@ pub async fn serve(addr: SocketAddr, readiness: Readiness, stop: &Stop) -> Resul
         .merge(probes(readiness));
     // Probes and one or two scrapers.
     let limits = http::Limits { connections: 128, per_source: 64 };
-    stop.spawn("ops", http::serve(listener, router, limits, stop.clone()));
+    stop.spawn("ops", http::serve(listener, None, router, limits, stop.clone()));
     Ok(())
 }

@@ -4,6 +4,11 @@
 //! replaced by another. What a secret belongs to (row and column) is bound in as associated data:
 //! a sealed text copied elsewhere does not open. Neither keys nor secrets have a `Debug` that shows
 //! them.
+//!
+//! A ring that knows where its keys come from looks there again before it seals, and when it meets a
+//! key that it does not hold: a changed key file takes effect without a restart.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm_siv::{
     Aes256GcmSiv, Nonce,
@@ -43,31 +48,65 @@ struct MasterKey {
     cipher: Aes256GcmSiv,
 }
 
+/// Where the keys' text comes from; none while it cannot be read.
+type Source = Box<dyn Fn() -> Option<SecretString> + Send + Sync>;
+
 /// The master keys that are in force; the first seals, every one opens.
 pub struct Keyring {
-    keys: Vec<MasterKey>,
+    keys: RwLock<Arc<Vec<MasterKey>>>,
+    source: Option<Source>,
 }
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
 impl Keyring {
     /// Reads keys of 64 hexadecimal digits each, separated by white space or commas, newest first.
     pub fn parse(text: &SecretString) -> Result<Self, SealError> {
-        let words = text.expose_secret().split(|c: char| c.is_whitespace() || c == ',');
-        let keys: Vec<_> = words
-            .filter(|word| !word.is_empty())
-            .map(MasterKey::parse)
-            .collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(SealError::NoKey) } else { Ok(Self { keys }) }
+        Ok(Self { keys: RwLock::new(Arc::new(parse(text)?)), source: None })
+    }
+
+    /// Looks for changed keys at `source`, which gives their text, from now on.
+    #[must_use]
+    pub fn renewed_by<F>(self, source: F) -> Self
+    where
+        F: Fn() -> Option<SecretString> + Send + Sync + 'static,
+    {
+        Self { source: Some(Box::new(source)), ..self }
+    }
+
+    /// Takes the keys anew from where they come from; says whether they are others now. When they
+    /// cannot be used, those that are held stay.
+    pub fn renew(&self) -> Result<bool, SealError> {
+        let text = self.source.as_ref().and_then(|source| source());
+        let Some(text) = text else { return Ok(false) };
+        let keys = parse(&text)?;
+        let is_same = keys.iter().map(|key| &key.id).eq(self.held().iter().map(|key| &key.id));
+        if !is_same {
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+        Ok(!is_same)
+    }
+
+    /// The ids of the keys, newest first.
+    pub fn ids(&self) -> Vec<String> {
+        self.held().iter().map(|key| key.id.clone()).collect()
+    }
+
+    fn held(&self) -> Arc<Vec<MasterKey>> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Seals a secret for one place, for example `int_0198…/token`.
     pub fn seal(&self, place: &str, secret: &SecretString) -> Result<String, SealError> {
-        let key = self.keys.first().ok_or(SealError::NoKey)?;
+        // Keys that cannot be used are told of where somebody asks for them; until then the held
+        // ones do.
+        self.renew().unwrap_or_default();
+        let keys = self.held();
+        let key = keys.first().ok_or(SealError::NoKey)?;
         // A version 4 UUID brings 122 random bits; with GCM-SIV even a repeated nonce would only
         // reveal that two secrets are equal.
         let random = uuid::Uuid::new_v4();
@@ -82,11 +121,21 @@ impl Keyring {
 
     /// Opens what was sealed for the same place.
     pub fn open(&self, place: &str, sealed: &str) -> Result<SecretString, SealError> {
+        match self.open_held(place, sealed) {
+            Err(SealError::UnknownKey { .. }) if self.renew().unwrap_or_default() => {
+                self.open_held(place, sealed)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_held(&self, place: &str, sealed: &str) -> Result<SecretString, SealError> {
         let mut parts = sealed.splitn(3, '.');
         let (Some("v1"), Some(id), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(SealError::Damaged);
         };
-        let key = self.keys.iter().find(|key| key.id == id);
+        let keys = self.held();
+        let key = keys.iter().find(|key| key.id == id);
         let key =
             key.ok_or_else(|| SealError::UnknownKey { key: id.chars().take(16).collect() })?;
         let body = hex::decode(body).map_err(|_| SealError::Damaged)?;
@@ -99,6 +148,19 @@ impl Keyring {
         let plain = std::str::from_utf8(&plain).map_err(|_| SealError::Damaged)?;
         Ok(SecretString::from(plain))
     }
+}
+
+fn parse(text: &SecretString) -> Result<Vec<MasterKey>, SealError> {
+    let words = text.expose_secret().split(|c: char| c.is_whitespace() || c == ',');
+    let keys: Vec<_> =
+        words.filter(|word| !word.is_empty()).map(MasterKey::parse).collect::<Result<_, _>>()?;
+    if keys.is_empty() { Err(SealError::NoKey) } else { Ok(keys) }
+}
+
+/// The id of the key that a text was sealed under.
+pub fn key_of(sealed: &str) -> Option<&str> {
+    let mut parts = sealed.splitn(3, '.');
+    (parts.next() == Some("v1")).then(|| parts.next()).flatten()
 }
 
 impl MasterKey {
@@ -140,6 +202,29 @@ mod tests {
         let sealed = ring(&old).seal("x", &SecretString::from("s")).unwrap();
         assert!(ring(&format!("{new},{old}")).open("x", &sealed).is_ok());
         assert!(matches!(ring(&new).open("x", &sealed), Err(SealError::UnknownKey { .. })));
+    }
+
+    #[test]
+    fn a_changed_key_file_takes_effect_when_it_is_needed() {
+        let (old, new) = ("11".repeat(32), "22".repeat(32));
+        let text = Arc::new(RwLock::new(old.clone()));
+        let source = Arc::clone(&text);
+        let following =
+            ring(&old).renewed_by(move || Some(SecretString::from(source.read().unwrap().clone())));
+        let secret = SecretString::from("s");
+        let before = following.seal("x", &secret).unwrap();
+
+        *text.write().unwrap() = format!("{new}\n{old}");
+        let elsewhere = ring(&new).seal("x", &secret).unwrap();
+        assert!(following.open("x", &elsewhere).is_ok(), "an unknown key is looked for");
+        assert!(following.open("x", &before).is_ok());
+        let after = following.seal("x", &secret).unwrap();
+        assert_eq!(key_of(&after), key_of(&elsewhere));
+        assert_eq!(following.ids().first().map(String::as_str), key_of(&after));
+
+        *text.write().unwrap() = "no key".to_owned();
+        assert!(matches!(following.renew(), Err(SealError::BadKey)));
+        assert!(following.open("x", &after).is_ok(), "what is held stays");
     }
 
     #[test]

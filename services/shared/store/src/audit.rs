@@ -14,6 +14,8 @@ pub struct Entry<'a> {
     pub at: Timestamp,
     /// Who did it.
     pub actor: &'a str,
+    /// The organisation it was done in; none for what concerns all.
+    pub org: Option<&'a str>,
     /// What was done, such as `dead_letter.replay`.
     pub action: &'static str,
     /// What it was done to: an id.
@@ -30,8 +32,8 @@ pub struct Entry<'a> {
 pub async fn add(conn: &mut PgConnection, entry: Entry<'_>) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
-        insert into admin_audit (at, actor, action, target, reason, before, after)
-        values ($1, $2, $3, $4, $5, $6, $7)
+        insert into admin_audit (at, actor, action, target, reason, before, after, org)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         "#,
         entry.at.to_sqlx() as jiff_sqlx::Timestamp,
         entry.actor,
@@ -39,7 +41,8 @@ pub async fn add(conn: &mut PgConnection, entry: Entry<'_>) -> Result<(), StoreE
         entry.target,
         entry.reason,
         entry.before,
-        entry.after
+        entry.after,
+        entry.org
     )
     .execute(conn)
     .await

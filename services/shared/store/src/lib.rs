@@ -23,6 +23,7 @@ mod rows;
 pub mod seals;
 pub mod standing;
 pub mod timeline;
+pub mod tokens;
 pub mod verify;
 pub mod writes;
 

@@ -13,7 +13,7 @@ use tandem_store::conflicts::{self, Filter};
 use super::{conflict_id, filter, one as find, whole};
 use crate::{
     Admin,
-    api::{edit::edited, org},
+    api::edit::edited,
     caller::Caller,
     edits::{self, Identity, Verdict},
     page,
@@ -32,7 +32,7 @@ pub(crate) async fn one(
     request: v1::ResolveConflictRequest,
 ) -> Result<v1::ResolveConflictResponse, Refusal> {
     let choice = choice(request.take(), request.value)?;
-    let (org, id) = (org(&request.org)?, conflict_id(&request.conflict)?);
+    let (org, id) = (caller.org(&request.org)?, conflict_id(&request.conflict)?);
     let identity = Identity::of(&request.request_id)?;
     decide(admin, caller, &identity, &org, (id, choice)).await
 }
@@ -88,7 +88,7 @@ pub(crate) async fn many(
     request: v1::ResolveConflictsRequest,
 ) -> Result<v1::ResolveConflictsResponse, Refusal> {
     let choice = choice(request.take(), request.value.clone())?;
-    let (org, ids, next_page_token) = which(admin, &request).await?;
+    let (org, ids, next_page_token) = which(admin, caller, &request).await?;
     let each = ids.into_iter().map(|id| {
         let (choice, org) = (choice.clone(), &org);
         async move {
@@ -105,6 +105,7 @@ pub(crate) async fn many(
 /// The conflicts that are named, or the next page of the open ones that a filter finds.
 async fn which(
     admin: &Admin,
+    caller: &Caller,
     request: &v1::ResolveConflictsRequest,
 ) -> Result<(Org, Vec<ConflictId>, String), Refusal> {
     if !request.conflicts.is_empty() {
@@ -112,7 +113,7 @@ async fn which(
             return Err(Refusal::invalid("conflicts", format!("must not be more than {MANY}")));
         }
         let ids = request.conflicts.iter().map(|id| conflict_id(id)).collect::<Result<_, _>>()?;
-        return Ok((org(&request.org)?, ids, String::new()));
+        return Ok((caller.org(&request.org)?, ids, String::new()));
     }
     if request.integration.is_empty() {
         return Err(Refusal::invalid("integration", "must be given, or conflicts named"));
@@ -120,7 +121,7 @@ async fn which(
     let after = page::after::<(Timestamp, ConflictId)>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
     let asked = (&*request.org, &*request.integration, &*request.incident, &*request.field);
-    let (org, filter) = filter(&mut transaction, asked).await?;
+    let (org, filter) = filter(&mut transaction, caller, asked).await?;
     let standing = Some(Standing::Open);
     let filter = Filter { standing, after, limit: page::with_one_more(MANY), ..filter };
     let mut page = conflicts::list(&mut transaction, &org, &filter).await?;

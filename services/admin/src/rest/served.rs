@@ -1,0 +1,50 @@
+//! Which call each address stands for; an address that is not in the table is not served.
+
+use axum::http::Method;
+
+/// Method, address as routed, and the call.
+pub(crate) const SERVED: &[(&str, &str, &str)] = &[
+    ("GET", "/api/v1/integrations", "IntegrationService/ListIntegrations"),
+    ("POST", "/api/v1/integrations", "IntegrationService/CreateIntegration"),
+    ("GET", "/api/v1/integrations/{integration}", "IntegrationService/GetIntegration"),
+    ("GET", "/api/v1/integrations/{integration}/ignored", "IntegrationService/ListIgnoredEvents"),
+    ("GET", "/api/v1/integrations/{integration}/oncall", "OnCallService/ListOnCall"),
+    ("GET", "/api/v1/integrations/{integration}/users", "DirectoryService/ListUsers"),
+    ("GET", "/api/v1/integrations/{integration}/services", "DirectoryService/ListServices"),
+    (
+        "GET",
+        "/api/v1/integrations/{integration}/escalation-policies",
+        "DirectoryService/ListEscalationPolicies",
+    ),
+    ("GET", "/api/v1/integrations/{integration}/priorities", "DirectoryService/ListPriorities"),
+    ("GET", "/api/v1/integrations/{integration}/sync-status", "StatusService/GetSyncStatus"),
+    ("POST", "/api/v1/integrations/{integration}/test", "StatusService/TestIntegration"),
+    ("GET", "/api/v1/status", "StatusService/ListSyncStatus"),
+    ("GET", "/api/v1/dead-letters", "DeadLetterService/ListDeadLetters"),
+    ("GET", "/api/v1/dead-letters/groups", "DeadLetterService/ListDeadLetterGroups"),
+    ("POST", "/api/v1/dead-letters/replay", "DeadLetterService/ReplayDeadLetters"),
+    ("GET", "/api/v1/dead-letters/{dead_letter}", "DeadLetterService/GetDeadLetter"),
+    ("POST", "/api/v1/dead-letters/{dead_letter}/replay", "DeadLetterService/ReplayDeadLetter"),
+    ("POST", "/api/v1/dead-letters/{dead_letter}/discard", "DeadLetterService/DiscardDeadLetter"),
+    ("GET", "/api/v1/replays/{replay}", "DeadLetterService/GetReplay"),
+    ("GET", "/api/v1/conflicts", "ConflictService/ListConflicts"),
+    ("POST", "/api/v1/conflicts/resolve", "ConflictService/ResolveConflicts"),
+    ("GET", "/api/v1/conflicts/{conflict}", "ConflictService/GetConflict"),
+    ("POST", "/api/v1/conflicts/{conflict}/resolve", "ConflictService/ResolveConflict"),
+    ("GET", "/api/v1/links", "LinkService/ListLinks"),
+    ("POST", "/api/v1/links", "LinkService/CreateLink"),
+    ("GET", "/api/v1/links/{link}", "LinkService/GetLink"),
+    ("DELETE", "/api/v1/links/{link}", "LinkService/DeleteLink"),
+    ("POST", "/api/v1/links/{link}/resync", "LinkService/ResyncLink"),
+    ("GET", "/api/v1/decisions", "AuditService/ListDecisions"),
+    ("GET", "/api/v1/audit/verify", "AuditService/VerifyAudit"),
+    ("GET", "/api/v1/incidents/{incident}/explain", "AuditService/ExplainIncident"),
+    ("POST", "/api/v1/incidents/{incident}/escalate", "IncidentService/EscalateIncident"),
+    ("POST", "/api/v1/incidents/{incident}/page", "IncidentService/PageResponders"),
+];
+
+/// The call that a request stands for; none where there is none.
+pub(crate) fn call(method: &Method, path: &str) -> Option<&'static str> {
+    let is_it = |served: &&(&str, &str, &str)| served.0 == method.as_str() && served.1 == path;
+    SERVED.iter().find(is_it).map(|(_, _, call)| *call)
+}
