@@ -19,7 +19,7 @@ async fn healing() -> Stack {
 
 /// Calls to paths that begin so fail, if they are of this method.
 fn refuse(stack: &Stack, method: &str, path_prefix: &str, status: u16) {
-    let effect = Effect::Error { status, body: ErrorBody::Json, code: 2000, applied: false };
+    let effect = Effect::Error { status, body: ErrorBody::Json, applied: false };
     let (method, path_prefix) = (Some(method.to_owned()), Some(path_prefix.to_owned()));
     let fault = RestFault { next: None, probability: None, method, path_prefix, effect };
     stack.pagerduty.turn(|knobs| knobs.rest.push(fault));
