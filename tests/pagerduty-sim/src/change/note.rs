@@ -74,3 +74,29 @@ fn check_content(content: &str) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::change::New;
+    use crate::clock;
+    use crate::incident::{Actor, Agent};
+    use crate::options::Options;
+    use crate::world::World;
+
+    /// §3.5 [KB-edit-incidents]: 2000 notes on an incident and no more.
+    #[test]
+    fn an_incident_holds_two_thousand_notes() {
+        let mut world = World::new(Arc::new(Options::default()));
+        let actor = Actor { agent: Agent::Automation, channel: "api", client: None };
+        let mut change = Change::new(&mut world, actor, clock::now());
+        let (title, service) = ("t".to_owned(), "P123ABC".to_owned());
+        let id = change.create(New { title, service, ..New::default() }).unwrap();
+        for _ in 0..MAX_NOTES {
+            change.annotate(&id, "n").unwrap();
+        }
+        assert!(matches!(change.annotate(&id, "one more"), Err(Refusal::Invalid(_))));
+    }
+}

@@ -36,9 +36,10 @@ fn sources(folder: &Path) -> Vec<String> {
 /// Every test, with the sections that its doc names.
 fn tests() -> BTreeMap<String, BTreeSet<String>> {
     let mut out = BTreeMap::new();
-    for text in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for text in ["tests", "src"].iter().flat_map(|folder| sources(&root.join(folder))) {
         let (mut named, mut is_test) = (BTreeSet::new(), false);
-        for line in text.lines() {
+        for line in text.lines().map(str::trim_start) {
             if let Some(doc) = line.strip_prefix("/// ") {
                 named.extend(sections(doc));
             } else if line.starts_with("#[") {

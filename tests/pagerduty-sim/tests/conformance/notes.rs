@@ -132,17 +132,3 @@ async fn a_rest_resolution_is_a_log_note_unless_told() {
         assert_eq!((notes, resolve["note"] == "rolled back"), (usize::from(annotates), !annotates));
     }
 }
-
-/// §3.5 [KB-edit-incidents]: 2000 notes on an incident and no more.
-#[tokio::test]
-async fn an_incident_holds_two_thousand_notes() {
-    let pd = Pd::start().await;
-    pd.knobs(json!({ "limits": { "calls_per_minute": 0 } })).await;
-    let incident = pd.create("t").await;
-    for count in 0..2000 {
-        let act = json!({ "action": "annotate", "incident": id(&incident), "content": "n" });
-        pd.sim.act(act).unwrap_or_else(|error| panic!("{count}: {error}"));
-    }
-    let over = pd.call("POST", &path(&incident), note("one more")).await;
-    assert_eq!((over.status, over.code()), (400, 2001));
-}
