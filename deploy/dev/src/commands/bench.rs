@@ -52,7 +52,7 @@ fn reconcile(root: &Path, progress: Progress, sizes: &[u64]) -> anyhow::Result<(
     let folder = throwaway::Folder::new("bench")?;
     let mut postgres = throwaway::postgres(root, &folder, Durability::Kept, progress)?;
     progress.step("starting it", || postgres.resume())?;
-    let status = example(root, "tandem-reconciler")
+    let status = example(root, "tandem-reconciler", "bench")
         .args(sizes.iter().map(u64::to_string))
         .env("DATABASE_URL", postgres.url())
         .status()?;
@@ -75,7 +75,7 @@ fn egress(root: &Path, progress: Progress, records: u64, links: u64) -> anyhow::
         ])
         .status()?;
     ensure!(built.success(), "the programs could not be built (see above)");
-    let status = example(root, "tandem-pagerduty-egress")
+    let status = example(root, "tandem-pagerduty-egress", "bench-egress")
         .args([records.to_string(), links.to_string()])
         .env(runtimes::NATS_ENV, &nats.program)
         .env(bins::FRESH_ENV, "1")
@@ -85,8 +85,8 @@ fn egress(root: &Path, progress: Progress, records: u64, links: u64) -> anyhow::
 }
 
 /// A crate's bench, built for speed.
-fn example(root: &Path, package: &str) -> Command {
+fn example(root: &Path, package: &str, name: &str) -> Command {
     let mut command = bins::cargo(root);
-    command.args(["run", "--release", "--quiet", "--package", package, "--example", "bench", "--"]);
+    command.args(["run", "--release", "--quiet", "--package", package, "--example", name, "--"]);
     command
 }

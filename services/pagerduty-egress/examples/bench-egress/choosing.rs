@@ -23,13 +23,18 @@ pub(crate) fn run(links: u32) {
     }
     let filled = filled.elapsed() / links;
     let after = ground::resident(std::process::id());
-    // Each change is one more version of a link that waits, each turn takes the oldest and is done.
+    // What was done has another change, so that as many wait all the time; of what waits, another
+    // one changes once more.
     let began = Instant::now();
     for turn in 0..OPERATIONS {
-        let n = turn.wrapping_mul(2_654_435_761) % links;
-        plan.offer(work(n, u64::from(turn) + 2), ticket(links + turn), now, false);
         let job = plan.next(now).unwrap();
         plan.done(job.work.link());
+        let done = u32::try_from(job.work.link().uuid().as_u128()).unwrap() - 1;
+        for (n, sequence) in
+            [(done, 2 * turn), (turn.wrapping_mul(2_654_435_761) % links, 2 * turn + 1)]
+        {
+            plan.offer(work(n, u64::from(turn) + 2), ticket(links + sequence), now, false);
+        }
     }
     let each = began.elapsed() / OPERATIONS;
     let ordered = Instant::now();
@@ -39,8 +44,8 @@ pub(crate) fn run(links: u32) {
         format!(", {} bytes a link", after.saturating_sub(before) * 1024 / u64::from(links))
     });
     println!(
-        "choosing: with {links} links waiting, {filled:?} to take one in, {each:?} for a change, its \
-         choice and its end; {ordered:?} to tell the order of all {waiting}{}",
+        "choosing: with {links} links waiting, {filled:?} to take one in, {each:?} for two changes \
+         and for choosing and ending one; {ordered:?} to tell the order of all {waiting}{}",
         memory.unwrap_or_default()
     );
 }
@@ -59,6 +64,5 @@ fn work(n: u32, version: u64) -> Arc<Work> {
         traceparent: None,
         stored_at: jiff::Timestamp::UNIX_EPOCH,
         sent_again: false,
-        redelivered: false,
     })
 }
