@@ -85,7 +85,7 @@ async fn an_outage_with_many_changes_ends_with_one_write_for_each_record() {
     const CHANGES: u64 = 8;
     let stage = Stage::ready().await;
     let records: Vec<_> = (1..=RECORDS).map(|n| stage.record(&format!("Title {n}"))).collect();
-    let away = Effect::Error { status: 503, body: ErrorBody::Html, code: 2000, applied: false };
+    let away = Effect::Error { status: 503, body: ErrorBody::Html, applied: false };
     stage.fault("GET", None, away.clone());
     stage.fault("PUT", None, away);
     for version in 1..=CHANGES {
@@ -117,7 +117,7 @@ async fn how_it_stands_can_be_asked() {
     stage.configure(snapshot(1, &url)).await;
     stage.egress.resume().unwrap();
     let record = stage.record("Payments fail");
-    let away = Effect::Error { status: 503, body: ErrorBody::Html, code: 2000, applied: false };
+    let away = Effect::Error { status: 503, body: ErrorBody::Html, applied: false };
     stage.fault("GET", None, away);
     stage.want(&state(1, 1, &record, &[(Field::Title, "Refunds fail", &["Payments fail"])])).await;
     let within = Duration::from_secs(2);

@@ -50,7 +50,7 @@ async fn an_account_without_priorities_is_told_the_urgency_alone() {
         probability: None,
         method: Some("GET".to_owned()),
         path_prefix: Some("/priorities".to_owned()),
-        effect: Effect::Error { status: 402, body: ErrorBody::Json, code: 2000, applied: false },
+        effect: Effect::Error { status: 402, body: ErrorBody::Json, applied: false },
     };
     stage.pagerduty.turn(|knobs| knobs.rest.push(lacks));
     stage.want(&wanting(1, "low+P4")).await;

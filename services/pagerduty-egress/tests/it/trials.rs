@@ -47,18 +47,8 @@ impl Trial {
             // Lands when the copy that sent it may be gone.
             1 => Some(Effect::Slow { ms: 600, applied: Applied::After }),
             2 => Some(Effect::Cut { applied: true }),
-            3 => Some(Effect::Error {
-                status: 503,
-                body: ErrorBody::Html,
-                code: 2000,
-                applied: true,
-            }),
-            4 => Some(Effect::Error {
-                status: 503,
-                body: ErrorBody::Html,
-                code: 2000,
-                applied: false,
-            }),
+            3 => Some(Effect::Error { status: 503, body: ErrorBody::Html, applied: true }),
+            4 => Some(Effect::Error { status: 503, body: ErrorBody::Html, applied: false }),
             _ => None,
         };
         let calls = u32::try_from(1 + chance.below(3)).unwrap();

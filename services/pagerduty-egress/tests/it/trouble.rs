@@ -19,7 +19,7 @@ const TITLE: (Field, &str, &[&str]) = (Field::Title, "Refunds fail", &["Payments
 async fn a_creation_whose_answer_was_lost_is_found_and_not_repeated() {
     for lost in [
         Effect::Cut { applied: true },
-        Effect::Error { status: 502, body: ErrorBody::Html, code: 2000, applied: true },
+        Effect::Error { status: 502, body: ErrorBody::Html, applied: true },
         Effect::Slow { ms: 1_200, applied: Applied::First },
     ] {
         let stage = Stage::ready().await;
@@ -58,7 +58,7 @@ async fn a_write_whose_answer_was_lost_is_read_before_it_is_repeated() {
 async fn while_pagerduty_is_away_states_collapse_and_the_newest_goes_out_once() {
     let stage = Stage::ready().await;
     let record = stage.record("Payments fail");
-    let failing = Effect::Error { status: 503, body: ErrorBody::Html, code: 2000, applied: false };
+    let failing = Effect::Error { status: 503, body: ErrorBody::Html, applied: false };
     stage.fault("GET", None, failing);
     for version in 1..=5 {
         let title = format!("Title {version}");
@@ -82,7 +82,7 @@ async fn while_pagerduty_is_away_states_collapse_and_the_newest_goes_out_once() 
 async fn when_pagerduty_is_back_nothing_waits_out_its_backoff() {
     let stage = Stage::ready().await;
     let record = stage.record("Payments fail");
-    let failing = Effect::Error { status: 503, body: ErrorBody::Empty, code: 2000, applied: false };
+    let failing = Effect::Error { status: 503, body: ErrorBody::Empty, applied: false };
     stage.fault("GET", None, failing);
     for n in 1..=6 {
         stage.want(&state(n, 1, &record, &[])).await;
