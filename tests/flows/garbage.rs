@@ -132,7 +132,8 @@ async fn stand_about(doors: &[String; 3], count: usize) -> Vec<TcpStream> {
 /// Requests that come a byte at a time, heads and bodies, for as long as the set lives.
 fn dribble(doors: &[String; 3]) -> JoinSet<()> {
     let mut senders = JoinSet::new();
-    for door in doors.iter().cycle().take(300).cloned() {
+    for count in 0..300 {
+        let door = doors[count % doors.len()].clone();
         senders.spawn(async move {
             let head =
                 "POST /api/v1/webhooks/x HTTP/1.1\r\nhost: x\r\ncontent-length: 9999\r\n\r\n";
@@ -152,7 +153,8 @@ fn dribble(doors: &[String; 3]) -> JoinSet<()> {
 /// Bodies of 10 MB, one after the other on many connections, for as long as the set lives.
 fn flood(doors: &[String; 3]) -> JoinSet<()> {
     let mut senders = JoinSet::new();
-    for door in doors.iter().cycle().take(60).cloned() {
+    for count in 0..60 {
+        let door = doors[count % doors.len()].clone();
         senders.spawn(async move {
             let bytes = thrown::large("/api/v1/webhooks/x");
             loop {
