@@ -1,5 +1,7 @@
 //! The gRPC port: every service of the contract, health, and reflection in both its versions.
 
+mod guests;
+
 use std::{net::SocketAddr, time::Duration};
 
 use tandem_proto::{
@@ -114,7 +116,7 @@ pub async fn serve(
         .add_service(TokenServiceServer::new(admin.clone()))
         .add_service(KeyServiceServer::new(admin))
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            guests::welcome(TcpIncoming::from(listener).with_nodelay(Some(true))),
             async move { asked.asked().await },
         );
     stop.spawn("grpc", async move {

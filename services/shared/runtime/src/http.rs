@@ -28,7 +28,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use self::crowd::{Crowd, Place};
+pub use self::crowd::{Activity, Crowd, Place};
 use crate::Stop;
 
 /// How long a request's head may take to arrive, which bounds how long a connection idles, too.

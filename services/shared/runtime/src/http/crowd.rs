@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::Future,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,7 +16,7 @@ use super::Limits;
 
 /// Everybody who is connected.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub struct Crowd {
     limits: Limits,
     members: Mutex<BTreeMap<u64, Member>>,
     /// Counts arrivals and answers, so that it tells what was earlier.
@@ -31,7 +32,7 @@ struct Member {
 
 /// The place of a connection in the crowd; it is free again when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     crowd: Arc<Crowd>,
     number: u64,
     activity: Activity,
@@ -40,7 +41,7 @@ pub(super) struct Place {
 
 /// Whether a connection is being served.
 #[derive(Debug, Clone)]
-pub(super) struct Activity {
+pub struct Activity {
     clock: Arc<AtomicU64>,
     quiet_since: Arc<AtomicU64>,
 }
@@ -49,13 +50,14 @@ pub(super) struct Activity {
 const BUSY: u64 = u64::MAX;
 
 impl Crowd {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// Nobody yet.
+    pub fn new(limits: Limits) -> Self {
         Self { limits, members: Mutex::default(), clock: Arc::default() }
     }
 
     /// A place for somebody new. Where there is none, the one who has said nothing for longest makes
     /// room; nothing is given where everybody is being served.
-    pub(super) fn enter(crowd: &Arc<Self>, source: IpAddr) -> Option<Place> {
+    pub fn enter(crowd: &Arc<Self>, source: IpAddr) -> Option<Place> {
         let mut members = crowd.members();
         let of_source = || members.values().filter(|member| member.source == source).count();
         let leaves = if members.len() >= crowd.limits.connections {
@@ -93,13 +95,14 @@ fn quietest(members: &BTreeMap<u64, Member>, may_leave: impl Fn(&Member) -> bool
 }
 
 impl Place {
-    pub(super) fn activity(&self) -> Activity {
+    /// Where to note whether the connection says anything.
+    pub fn activity(&self) -> Activity {
         self.activity.clone()
     }
 
     /// Waits until the place is somebody else's.
-    pub(super) async fn given_away(&self) {
-        self.given_away.cancelled().await;
+    pub fn given_away(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.given_away.clone().cancelled_owned()
     }
 }
 
@@ -110,11 +113,13 @@ impl Drop for Place {
 }
 
 impl Activity {
-    pub(super) fn begins(&self) {
+    /// It is being served from now on, and keeps its place.
+    pub fn begins(&self) {
         self.quiet_since.store(BUSY, Ordering::Relaxed);
     }
 
-    pub(super) fn ends(&self) {
+    /// It said something just now, or was answered; from now on it is quiet.
+    pub fn ends(&self) {
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         self.quiet_since.store(now, Ordering::Relaxed);
     }
