@@ -96,14 +96,19 @@ pub fn built(name: &str) -> Result<PathBuf, BinError> {
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
-    // What the outer cargo says about this crate would look like a changed environment to the inner one.
+    forget_outer(&mut command);
+    command
+}
+
+/// Keeps from a command what the outer cargo says about this crate: to an inner one it would look like a changed
+/// environment, and half of what is built would be built again.
+pub fn forget_outer(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
             command.env_remove(&name);
         }
     }
-    command
 }
 
 #[cfg(test)]

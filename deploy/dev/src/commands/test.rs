@@ -76,6 +76,7 @@ fn runners(root: &Path, words: &[OsString], progress: Progress) -> Vec<(&'static
         Ok(program) => {
             let mut nextest = Command::new(program);
             nextest.current_dir(root).args(["nextest", "run"]).args(words);
+            bins::forget_outer(&mut nextest);
             // Beside --workspace, a chosen package would not narrow anything.
             let chosen = |word: &OsString| {
                 let word = word.to_string_lossy();
