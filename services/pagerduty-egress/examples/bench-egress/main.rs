@@ -25,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
     for word in std::env::args().skip(1) {
         sizes.push(word.parse::<u32>().with_context(|| format!("{word} is not a number"))?);
     }
+    rustls::crypto::ring::default_provider().install_default().ok();
     let [records, links] = sizes[..] else { anyhow::bail!("give records and links") };
     println!("{} cores", std::thread::available_parallelism().map_or(1, usize::from));
     for waiting in [1_000, 10_000, links] {
