@@ -9,7 +9,7 @@ mod wire;
 use std::collections::BTreeSet;
 
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::StatusExt;
 
 use case::{Case, Leave, Way};
 use scene::Scene;
@@ -32,7 +32,8 @@ async fn every_call_does_what_it_should_and_is_refused_as_it_should() {
     let mut wrong = Vec::new();
     for case in &cases {
         if let Err(status) = done(&scene, case).await {
-            wrong.push(format!("{}: {status}", case.call));
+            let fields = fields(&Err(status.clone()));
+            wrong.push(format!("{}: {status} {fields:?}", case.call));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
@@ -101,7 +102,7 @@ fn code(answer: &Result<Vec<u8>, Status>) -> Code {
 }
 
 fn fields(answer: &Result<Vec<u8>, Status>) -> Vec<String> {
-    let bad = answer.as_ref().err().and_then(|status| status.get_details_bad_request());
+    let bad = answer.as_ref().err().and_then(StatusExt::get_details_bad_request);
     let all = bad.map(|bad| bad.field_violations).unwrap_or_default();
     all.into_iter().map(|violation| violation.field).collect()
 }

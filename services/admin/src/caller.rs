@@ -87,13 +87,11 @@ impl Caller {
             return Actor { email: self.acting_for.clone(), ..unnamed };
         };
         let id = Some(token.id.to_string());
-        match &self.acting_for {
-            Some(other) => Actor { id, email: Some(other.clone()), ..unnamed },
-            None => {
-                let email = check::email(&token.name).ok().flatten();
-                Actor { id, name: Some(token.name.clone()), email, ..unnamed }
-            }
+        if let Some(other) = &self.acting_for {
+            return Actor { id, email: Some(other.clone()), ..unnamed };
         }
+        let email = check::email(&token.name).ok().flatten();
+        Actor { id, name: Some(token.name.clone()), email, ..unnamed }
     }
 
     /// Who they are in the audit.

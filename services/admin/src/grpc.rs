@@ -25,6 +25,7 @@ use tandem_runtime::{
     trace,
 };
 use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
 use tracing::Span;
 
@@ -65,21 +66,7 @@ pub async fn serve(
     };
     let reflection = descriptors().build_v1().map_err(GrpcError::Reflection)?;
     let older_reflection = descriptors().build_v1alpha().map_err(GrpcError::Reflection)?;
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<IntegrationServiceServer<Admin>>().await;
-    health.set_serving::<ServiceMappingServiceServer<Admin>>().await;
-    health.set_serving::<OwnershipServiceServer<Admin>>().await;
-    health.set_serving::<LinkServiceServer<Admin>>().await;
-    health.set_serving::<IncidentServiceServer<Admin>>().await;
-    health.set_serving::<DeadLetterServiceServer<Admin>>().await;
-    health.set_serving::<FieldMappingServiceServer<Admin>>().await;
-    health.set_serving::<ConflictServiceServer<Admin>>().await;
-    health.set_serving::<AuditServiceServer<Admin>>().await;
-    health.set_serving::<OnCallServiceServer<Admin>>().await;
-    health.set_serving::<DirectoryServiceServer<Admin>>().await;
-    health.set_serving::<StatusServiceServer<Admin>>().await;
-    health.set_serving::<TokenServiceServer<Admin>>().await;
-    health.set_serving::<KeyServiceServer<Admin>>().await;
+    let health_service = health().await;
 
     let listener = ops::listen(addr).await.map_err(GrpcError::Listen)?;
     let addr = listener.local_addr().unwrap_or(addr);
@@ -125,6 +112,26 @@ pub async fn serve(
         }
     });
     Ok(addr)
+}
+
+/// The health of every service, which is good as soon as the port is served.
+async fn health() -> HealthServer<impl Health> {
+    let (health, service) = tonic_health::server::health_reporter();
+    health.set_serving::<IntegrationServiceServer<Admin>>().await;
+    health.set_serving::<ServiceMappingServiceServer<Admin>>().await;
+    health.set_serving::<OwnershipServiceServer<Admin>>().await;
+    health.set_serving::<LinkServiceServer<Admin>>().await;
+    health.set_serving::<IncidentServiceServer<Admin>>().await;
+    health.set_serving::<DeadLetterServiceServer<Admin>>().await;
+    health.set_serving::<FieldMappingServiceServer<Admin>>().await;
+    health.set_serving::<ConflictServiceServer<Admin>>().await;
+    health.set_serving::<AuditServiceServer<Admin>>().await;
+    health.set_serving::<OnCallServiceServer<Admin>>().await;
+    health.set_serving::<DirectoryServiceServer<Admin>>().await;
+    health.set_serving::<StatusServiceServer<Admin>>().await;
+    health.set_serving::<TokenServiceServer<Admin>>().await;
+    health.set_serving::<KeyServiceServer<Admin>>().await;
+    service
 }
 
 /// The span of a call, within the caller's trace where it sent one.

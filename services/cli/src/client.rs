@@ -98,7 +98,7 @@ impl Client {
         } else if config.token.is_some() && !is_here(endpoint.uri()) {
             eprintln!("warning: the token can be read on its way to {url}; prefer https://");
         }
-        let channel = endpoint.connect().await.map_err(|error| unreachable(url, error))?;
+        let channel = endpoint.connect().await.map_err(|error| unreachable(url, &error))?;
         Ok(Self { channel, acting })
     }
 
@@ -165,8 +165,8 @@ fn is_here(uri: &Uri) -> bool {
 }
 
 /// Nobody is there, or they are and there is no agreement on TLS; the latter says why.
-fn unreachable(url: &str, error: tonic::transport::Error) -> Failure {
-    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());
+fn unreachable(url: &str, error: &tonic::transport::Error) -> Failure {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |it| it.source());
     let why = causes.map(ToString::to_string).find(|cause| cause.contains("certificate"));
     match why {
         Some(why) => Failure::Other(anyhow::anyhow!(

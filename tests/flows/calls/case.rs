@@ -39,8 +39,8 @@ pub(super) struct Case {
 }
 
 /// Begins a case; what it comes to is said by [`Good::bad`], and nothing can be left out.
-pub(super) fn case(call: &'static str, least: Leave, good: impl Message) -> Good {
-    Good { call, least, good: good.encode_to_vec() }
+pub(super) fn case(call: &'static str, least: Leave, good: &impl Message) -> Good {
+    Good { call, least, request: good.encode_to_vec() }
 }
 
 /// A case of which is known how it is made well.
@@ -48,12 +48,12 @@ pub(super) fn case(call: &'static str, least: Leave, good: impl Message) -> Good
 pub(super) struct Good {
     call: &'static str,
     least: Leave,
-    good: Vec<u8>,
+    request: Vec<u8>,
 }
 
 impl Good {
     /// How it is made badly, and which field is named then.
-    pub(super) fn bad(self, field: &'static str, request: impl Message) -> Bad {
+    pub(super) fn bad(self, field: &'static str, request: &impl Message) -> Bad {
         Bad { good: self, bad: (request.encode_to_vec(), field) }
     }
 }
@@ -67,7 +67,7 @@ pub(super) struct Bad {
 
 impl Bad {
     /// How it is asked of something that is not there.
-    pub(super) fn unknown(self, request: impl Message) -> Unknown {
+    pub(super) fn unknown(self, request: &impl Message) -> Unknown {
         Unknown { bad: self, unknown: Way::Made(request.encode_to_vec()) }
     }
 
@@ -86,7 +86,7 @@ pub(super) struct Unknown {
 
 impl Unknown {
     /// A request by somebody who saw an older state.
-    pub(super) fn stale(self, request: impl Message) -> Case {
+    pub(super) fn stale(self, request: &impl Message) -> Case {
         self.late(Way::Made((request.encode_to_vec(), Code::Aborted)))
     }
 
@@ -101,7 +101,7 @@ impl Unknown {
     }
 
     fn late(self, late: Way<(Vec<u8>, Code)>) -> Case {
-        let Bad { good: Good { call, least, good }, bad } = self.bad;
+        let Bad { good: Good { call, least, request: good }, bad } = self.bad;
         Case { call, least, good, bad, unknown: self.unknown, late }
     }
 }

@@ -37,6 +37,8 @@ impl Scene {
         let channel = endpoint.unwrap().timeout(WITHIN).connect().await.unwrap();
         let words = ["integration", "configure", "sim-pd", "--sync-escalations", "true"];
         stack.im.json(&words).await.unwrap();
+        let known = ["integration", "user-mapping", "set", "sim-pd", "Tomas Ilves", "PT0M4S1"];
+        stack.im.json(&known).await.unwrap();
         let (parted, linked) = (linked(&stack).await, linked(&stack).await);
         let letters = letters(&stack, &linked[0]).await;
         let conflicts = conflicts(&stack).await;

@@ -58,6 +58,7 @@ pub(super) fn without_org(call: &str, request: &[u8]) -> Option<Vec<u8>> {
     let message = messages.into_iter().find(|it| it.name() == name).unwrap();
     let has_org = message.field.iter().any(|it| it.name() == "org" && it.number() == 1);
     // The first field is written first: a tag, a length below 128, the text.
-    let org = request.first().filter(|tag| has_org && **tag == 0x0a).and(request.get(1))?;
+    let org =
+        request.first().filter(|tag| has_org && **tag == 0x0a).and_then(|_| request.get(1))?;
     request.get(2 + usize::from(*org)..).map(<[u8]>::to_vec)
 }

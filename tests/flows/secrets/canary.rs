@@ -29,7 +29,8 @@ async fn collector() -> (String, Sent) {
     let router = Router::new().fallback(take).with_state(Arc::clone(&sent));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::task::spawn(async move { axum::serve(listener, router).await });
+    let serving = async move { axum::serve(listener, router).await };
+    drop(tokio::runtime::Handle::current().spawn(serving));
     (url, sent)
 }
 

@@ -236,14 +236,14 @@ mod tests {
 
     #[test]
     fn what_is_sent_as_a_token_must_be_one() {
+        const TOKEN: &str = "bearer tdm_00000000000000000000000000000001_\
+            0000000000000000000000000000000000000000000000000000000000000000";
         assert!(presented(&headers(&[])).unwrap().is_none());
         for bad in ["Bearer", "Bearer ", "Basic eDp5", "Bearer secret", "tdm_1_2"] {
             let refused = presented(&headers(&[("authorization", bad)])).unwrap_err();
             assert!(matches!(refused, Refusal::Unauthenticated { .. }), "{bad}");
             assert!(!refused.to_string().contains("secret"));
         }
-        const TOKEN: &str = "bearer tdm_00000000000000000000000000000001_\
-            0000000000000000000000000000000000000000000000000000000000000000";
         assert!(presented(&headers(&[("authorization", TOKEN)])).unwrap().is_some());
         let twice = headers(&[("authorization", TOKEN), ("authorization", TOKEN)]);
         assert!(presented(&twice).is_err());

@@ -78,8 +78,8 @@ async fn rotate(
     admin.changed.notify_one();
     Ok(v1::RotateKeysResponse {
         key: newest,
-        moved: wire::number(moved.moved),
-        unmoved: wire::number(moved.unmoved),
+        moved: wire::number(moved.count),
+        unmoved: wire::number(moved.left),
         unopened: moved.unopened,
     })
 }
@@ -87,8 +87,8 @@ async fn rotate(
 /// What became of the secrets.
 #[derive(Debug, Default)]
 struct Moved {
-    moved: u64,
-    unmoved: u64,
+    count: u64,
+    left: u64,
     unopened: Vec<String>,
 }
 
@@ -111,13 +111,13 @@ async fn one(
     let sealed = sealed.chain(signing.map(|held| (signing_secret, held)));
     for (place, sealed) in sealed {
         if key_of(sealed) == Some(newest) {
-            moved.unmoved += 1;
+            moved.left += 1;
             continue;
         }
         match again(admin, place, sealed) {
             Ok(text) => {
                 *sealed = text;
-                moved.moved += 1;
+                moved.count += 1;
             }
             Err(error) => {
                 tracing::warn!(place, %error, "a secret cannot be moved to the newest key");

@@ -87,7 +87,7 @@ pub(crate) async fn create_in(
         revoked_at: None,
         last_used_at: None,
     };
-    let taken = || Refusal::Exists {
+    let in_use = || Refusal::Exists {
         noun: "token",
         name: token.name.clone(),
         way_out: "choose another name, or revoke that one first".to_owned(),
@@ -96,10 +96,10 @@ pub(crate) async fn create_in(
     // One that opens every organisation must not be mistaken for one that opens a single one.
     let all = tokens::named(&mut transaction, None, &token.name).await?;
     if all.iter().any(|other| other.org.is_none() || token.org.is_none()) {
-        return Err(taken());
+        return Err(in_use());
     }
     match tokens::add(&mut transaction, &token, &digest).await {
-        Err(error) if error.is_taken() => return Err(taken()),
+        Err(error) if error.is_taken() => return Err(in_use()),
         added => added?,
     }
     record(&mut transaction, caller, "token.create", &token, now).await?;

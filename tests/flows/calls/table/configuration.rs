@@ -42,26 +42,26 @@ fn integrations() -> Vec<Case> {
         org: org(),
         integration,
         changes: Some(v1::Integration { rate_limit, ..Default::default() }),
-        update_mask: mask("rate_limit"),
+        update_mask: Some(mask("rate_limit")),
         etag: etag.to_owned(),
     };
     vec![
-        case("IntegrationService/CreateIntegration", Admin, create("Second"))
-            .bad("name", create(""))
+        case("IntegrationService/CreateIntegration", Admin, &create("Second"))
+            .bad("name", &create(""))
             .no_unknown("it makes one")
             .never_late("it makes one"),
-        case("IntegrationService/GetIntegration", Viewer, get(sim()))
-            .bad("integration", get(String::new()))
-            .unknown(get(none()))
+        case("IntegrationService/GetIntegration", Viewer, &get(sim()))
+            .bad("integration", &get(String::new()))
+            .unknown(&get(none()))
             .never_late(READS),
-        case("IntegrationService/ListIntegrations", Viewer, list(0))
-            .bad("page_size", list(-1))
+        case("IntegrationService/ListIntegrations", Viewer, &list(0))
+            .bad("page_size", &list(-1))
             .no_unknown("all are meant")
             .never_late(READS),
-        case("IntegrationService/UpdateIntegration", Admin, update(sim(), 600, ""))
-            .bad("rate_limit", update(sim(), 0, ""))
-            .unknown(update(none(), 600, ""))
-            .stale(update(sim(), 600, OLD)),
+        case("IntegrationService/UpdateIntegration", Admin, &update(sim(), 600, ""))
+            .bad("rate_limit", &update(sim(), 0, ""))
+            .unknown(&update(none(), 600, ""))
+            .stale(&update(sim(), 600, OLD)),
     ]
 }
 
@@ -75,18 +75,18 @@ fn upkeep() -> Vec<Case> {
     let ignored =
         |integration: String, days| v1::ListIgnoredEventsRequest { org: org(), integration, days };
     vec![
-        case("IntegrationService/RotateSigningSecrets", Admin, rotate(sim()))
-            .bad("integration", rotate(String::new()))
-            .unknown(rotate(none()))
+        case("IntegrationService/RotateSigningSecrets", Admin, &rotate(sim()))
+            .bad("integration", &rotate(String::new()))
+            .unknown(&rotate(none()))
             .never_late("new ones are wanted, whatever the present ones are"),
-        case("IntegrationService/ListIgnoredEvents", Viewer, ignored(sim(), 0))
-            .bad("days", ignored(sim(), 91))
-            .unknown(ignored(none(), 0))
+        case("IntegrationService/ListIgnoredEvents", Viewer, &ignored(sim(), 0))
+            .bad("days", &ignored(sim(), 91))
+            .unknown(&ignored(none(), 0))
             .never_late(READS),
-        case("IntegrationService/DeleteIntegration", Admin, delete("doomed", ""))
-            .bad("integration", delete("", ""))
-            .unknown(delete("no-such", ""))
-            .stale(delete("doomed", OLD)),
+        case("IntegrationService/DeleteIntegration", Admin, &delete("doomed", ""))
+            .bad("integration", &delete("", ""))
+            .unknown(&delete("no-such", ""))
+            .stale(&delete("doomed", OLD)),
     ]
 }
 
@@ -105,13 +105,13 @@ fn ownership() -> Vec<Case> {
     let list = |integration: String| v1::ListFieldOwnershipRequest { org: org(), integration };
     let (ours, unsaid) = (v1::Side::Platform, v1::Side::Unspecified);
     vec![
-        case("OwnershipService/SetFieldOwnership", Admin, set(sim(), ours, ""))
-            .bad("ownership.owner", set(sim(), unsaid, ""))
-            .unknown(set(none(), ours, ""))
-            .stale(set(sim(), ours, OLD)),
-        case("OwnershipService/ListFieldOwnership", Viewer, list(sim()))
-            .bad("integration", list(String::new()))
-            .unknown(list(none()))
+        case("OwnershipService/SetFieldOwnership", Admin, &set(sim(), ours, ""))
+            .bad("ownership.owner", &set(sim(), unsaid, ""))
+            .unknown(&set(none(), ours, ""))
+            .stale(&set(sim(), ours, OLD)),
+        case("OwnershipService/ListFieldOwnership", Viewer, &list(sim()))
+            .bad("integration", &list(String::new()))
+            .unknown(&list(none()))
             .never_late(READS),
     ]
 }
@@ -126,7 +126,7 @@ fn field_mappings() -> Vec<Case> {
             external_name: "region_cf".to_owned(),
             ..Default::default()
         }),
-        update_mask: mask("external_name"),
+        update_mask: Some(mask("external_name")),
         etag: etag.to_owned(),
     };
     let reset = |integration: String, field: &str, etag: &str| v1::ResetFieldMappingRequest {
@@ -137,18 +137,18 @@ fn field_mappings() -> Vec<Case> {
     };
     let label = "label.region";
     vec![
-        case("FieldMappingService/ListFieldMappings", Viewer, list(sim()))
-            .bad("integration", list(String::new()))
-            .unknown(list(none()))
+        case("FieldMappingService/ListFieldMappings", Viewer, &list(sim()))
+            .bad("integration", &list(String::new()))
+            .unknown(&list(none()))
             .never_late(READS),
-        case("FieldMappingService/SetFieldMapping", Admin, set(sim(), label, ""))
-            .bad("mapping.field", set(sim(), "colour", ""))
-            .unknown(set(none(), label, ""))
-            .stale(set(sim(), label, OLD)),
-        case("FieldMappingService/ResetFieldMapping", Admin, reset(sim(), label, ""))
-            .bad("field", reset(sim(), "colour", ""))
-            .unknown(reset(none(), label, ""))
-            .stale(reset(sim(), "severity", OLD)),
+        case("FieldMappingService/SetFieldMapping", Admin, &set(sim(), label, ""))
+            .bad("mapping.field", &set(sim(), "colour", ""))
+            .unknown(&set(none(), label, ""))
+            .stale(&set(sim(), label, OLD)),
+        case("FieldMappingService/ResetFieldMapping", Admin, &reset(sim(), label, ""))
+            .bad("field", &reset(sim(), "colour", ""))
+            .unknown(&reset(none(), label, ""))
+            .stale(&reset(sim(), "severity", OLD)),
     ]
 }
 
@@ -170,14 +170,14 @@ fn counterparts() -> Vec<Case> {
     };
     let (field, dana) = ("assigned_to", "Dana Whitlock");
     vec![
-        case("FieldMappingService/SetCounterpart", Admin, set(sim(), field, ""))
-            .bad("field", set(sim(), "title", ""))
-            .unknown(set(none(), field, ""))
-            .stale(set(sim(), field, OLD)),
-        case("FieldMappingService/RemoveCounterpart", Admin, remove(dana, field, ""))
-            .bad("field", remove(dana, "title", ""))
-            .unknown(remove("Nobody", field, ""))
-            .stale(remove(dana, field, OLD)),
+        case("FieldMappingService/SetCounterpart", Admin, &set(sim(), field, ""))
+            .bad("field", &set(sim(), "title", ""))
+            .unknown(&set(none(), field, ""))
+            .stale(&set(sim(), field, OLD)),
+        case("FieldMappingService/RemoveCounterpart", Admin, &remove(dana, field, ""))
+            .bad("field", &remove(dana, "title", ""))
+            .unknown(&remove("Nobody", field, ""))
+            .stale(&remove(dana, field, OLD)),
     ]
 }
 
@@ -206,18 +206,18 @@ fn service_mappings() -> Vec<Case> {
         ..Default::default()
     };
     vec![
-        case("ServiceMappingService/AddServiceMapping", Admin, add(sim(), "P999XYZ", ""))
-            .bad("mapping.service", add(sim(), "", ""))
-            .unknown(add(none(), "P999XYZ", ""))
-            .stale(add(sim(), "P999XYZ", OLD)),
-        case("ServiceMappingService/ListServiceMappings", Viewer, list(sim(), 0))
-            .bad("page_size", list(sim(), -1))
-            .unknown(list(none(), 0))
+        case("ServiceMappingService/AddServiceMapping", Admin, &add(sim(), "P999XYZ", ""))
+            .bad("mapping.service", &add(sim(), "", ""))
+            .unknown(&add(none(), "P999XYZ", ""))
+            .stale(&add(sim(), "P999XYZ", OLD)),
+        case("ServiceMappingService/ListServiceMappings", Viewer, &list(sim(), 0))
+            .bad("page_size", &list(sim(), -1))
+            .unknown(&list(none(), 0))
             .never_late(READS),
-        case("ServiceMappingService/RemoveServiceMapping", Admin, remove("P999XYZ", ""))
-            .bad("service", remove("", ""))
-            .unknown(remove("PNOTHING", ""))
-            .stale(remove("P999XYZ", OLD)),
+        case("ServiceMappingService/RemoveServiceMapping", Admin, &remove("P999XYZ", ""))
+            .bad("service", &remove("", ""))
+            .unknown(&remove("PNOTHING", ""))
+            .stale(&remove("P999XYZ", OLD)),
     ]
 }
 
@@ -231,17 +231,17 @@ fn tokens(scene: &Scene) -> Vec<Case> {
     let list = |page_size| v1::ListTokensRequest { org: org(), page_size, ..Default::default() };
     let revoke = |token: &str| v1::RevokeTokenRequest { org: org(), token: token.to_owned() };
     vec![
-        case("TokenService/CreateToken", Admin, create("fresh", v1::Role::Viewer))
-            .bad("role", create("fresh", v1::Role::Unspecified))
+        case("TokenService/CreateToken", Admin, &create("fresh", v1::Role::Viewer))
+            .bad("role", &create("fresh", v1::Role::Unspecified))
             .no_unknown("it makes one")
             .once(Code::AlreadyExists),
-        case("TokenService/ListTokens", Admin, list(0))
-            .bad("page_size", list(-1))
+        case("TokenService/ListTokens", Admin, &list(0))
+            .bad("page_size", &list(-1))
             .no_unknown("all are meant")
             .never_late(READS),
-        case("TokenService/RevokeToken", Admin, revoke(&scene.spare))
-            .bad("token", revoke(""))
-            .unknown(revoke("no-such"))
+        case("TokenService/RevokeToken", Admin, &revoke(&scene.spare))
+            .bad("token", &revoke(""))
+            .unknown(&revoke("no-such"))
             .once(Code::FailedPrecondition),
     ]
 }
@@ -250,13 +250,13 @@ fn keys() -> Vec<Case> {
     let list = |key: &str| v1::ListKeysRequest { key: key.to_owned() };
     let rotate = |key: &str| v1::RotateKeysRequest { key: key.to_owned() };
     vec![
-        case("KeyService/ListKeys", Everywhere, list(""))
-            .bad("key", list("zz"))
-            .unknown(list("00000000"))
+        case("KeyService/ListKeys", Everywhere, &list(""))
+            .bad("key", &list("zz"))
+            .unknown(&list("00000000"))
             .never_late(READS),
-        case("KeyService/RotateKeys", Everywhere, rotate(""))
-            .bad("key", rotate("zz"))
+        case("KeyService/RotateKeys", Everywhere, &rotate(""))
+            .bad("key", &rotate("zz"))
             .no_unknown("the newest key is meant")
-            .stale(rotate("00000000")),
+            .stale(&rotate("00000000")),
     ]
 }

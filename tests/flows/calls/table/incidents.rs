@@ -35,7 +35,7 @@ fn incidents(scene: &Scene) -> Vec<Case> {
         org: org(),
         incident: id.to_owned(),
         changes: Some(v1::Incident { severity: severity.into(), ..Default::default() }),
-        update_mask: mask("severity"),
+        update_mask: Some(mask("severity")),
         etag: etag.to_owned(),
         request_id: String::new(),
     };
@@ -45,28 +45,28 @@ fn incidents(scene: &Scene) -> Vec<Case> {
         text: text.to_owned(),
         request_id: String::new(),
     };
-    let none = nothing("inc");
+    let absent = nothing("inc");
     let (sev, unsaid) = (v1::Severity::Sev3, v1::Severity::Unspecified);
     vec![
-        case("IncidentService/CreateIncident", Operator, creation("new"))
-            .bad("title", creation(""))
+        case("IncidentService/CreateIncident", Operator, &creation("new"))
+            .bad("title", &creation(""))
             .no_unknown("it makes one")
             .never_late("it makes one"),
-        case("IncidentService/GetIncident", Viewer, get(incident))
-            .bad("incident", get(""))
-            .unknown(get(&none))
+        case("IncidentService/GetIncident", Viewer, &get(incident))
+            .bad("incident", &get(""))
+            .unknown(&get(&absent))
             .never_late(READS),
-        case("IncidentService/ListIncidents", Viewer, list(0))
-            .bad("page_size", list(-1))
+        case("IncidentService/ListIncidents", Viewer, &list(0))
+            .bad("page_size", &list(-1))
             .no_unknown("all are meant")
             .never_late(READS),
-        case("IncidentService/UpdateIncident", Operator, update(incident, sev, ""))
-            .bad("severity", update(incident, unsaid, ""))
-            .unknown(update(&none, sev, ""))
-            .stale(update(incident, sev, "999999")),
-        case("IncidentService/AddNote", Operator, note(incident, "seen"))
-            .bad("text", note(incident, " "))
-            .unknown(note(&none, "seen"))
+        case("IncidentService/UpdateIncident", Operator, &update(incident, sev, ""))
+            .bad("severity", &update(incident, unsaid, ""))
+            .unknown(&update(&absent, sev, ""))
+            .stale(&update(incident, sev, "999999")),
+        case("IncidentService/AddNote", Operator, &note(incident, "seen"))
+            .bad("text", &note(incident, " "))
+            .unknown(&note(&absent, "seen"))
             .never_late("a note changes nothing that was there"),
     ]
 }
@@ -81,13 +81,13 @@ fn telling(scene: &Scene) -> Vec<Case> {
     };
     let watch = |org: &str| v1::WatchIncidentsRequest { org: org.to_owned() };
     vec![
-        case("IncidentService/WatchIncidents", Viewer, watch("demo"))
-            .bad("org", watch(NO_ORG))
+        case("IncidentService/WatchIncidents", Viewer, &watch("demo"))
+            .bad("org", &watch(NO_ORG))
             .no_unknown("all are meant")
             .never_late(READS),
-        case("IncidentService/ListTimeline", Viewer, timeline(incident, 0))
-            .bad("page_size", timeline(incident, -1))
-            .unknown(timeline(&nothing("inc"), 0))
+        case("IncidentService/ListTimeline", Viewer, &timeline(incident, 0))
+            .bad("page_size", &timeline(incident, -1))
+            .unknown(&timeline(&nothing("inc"), 0))
             .never_late(READS),
     ]
 }
@@ -111,13 +111,13 @@ fn bringing_in(scene: &Scene) -> Vec<Case> {
     };
     let (none, told) = (nothing("inc"), "people are told again, whoever was told before");
     vec![
-        case("IncidentService/EscalateIncident", Operator, escalate(incident, 2))
-            .bad("level", escalate(incident, 0))
-            .unknown(escalate(&none, 2))
+        case("IncidentService/EscalateIncident", Operator, &escalate(incident, 2))
+            .bad("level", &escalate(incident, 0))
+            .unknown(&escalate(&none, 2))
             .never_late(told),
-        case("IncidentService/PageResponders", Operator, page(incident, &["PT0M4S1"]))
-            .bad("users", page(incident, &[]))
-            .unknown(page(&none, &["PT0M4S1"]))
+        case("IncidentService/PageResponders", Operator, &page(incident, &["PT0M4S1"]))
+            .bad("users", &page(incident, &[]))
+            .unknown(&page(&none, &["PT0M4S1"]))
             .never_late(told),
     ]
 }
@@ -142,17 +142,17 @@ fn audit(scene: &Scene) -> Vec<Case> {
     };
     let none = nothing("inc");
     vec![
-        case("AuditService/ListDecisions", Viewer, decisions(incident, ""))
-            .bad("rule", decisions(incident, "whim"))
-            .unknown(decisions(&none, ""))
+        case("AuditService/ListDecisions", Viewer, &decisions(incident, ""))
+            .bad("rule", &decisions(incident, "whim"))
+            .unknown(&decisions(&none, ""))
             .never_late(READS),
-        case("AuditService/ExplainIncident", Viewer, explain(incident, 0))
-            .bad("steps", explain(incident, -1))
-            .unknown(explain(&none, 0))
+        case("AuditService/ExplainIncident", Viewer, &explain(incident, 0))
+            .bad("steps", &explain(incident, -1))
+            .unknown(&explain(&none, 0))
             .never_late(READS),
-        case("AuditService/VerifyAudit", Viewer, verify("demo", incident))
-            .bad("org", verify(NO_ORG, incident))
-            .unknown(verify("demo", &none))
+        case("AuditService/VerifyAudit", Viewer, &verify("demo", incident))
+            .bad("org", &verify(NO_ORG, incident))
+            .unknown(&verify("demo", &none))
             .never_late(READS),
     ]
 }
@@ -177,25 +177,25 @@ fn links(scene: &Scene) -> Vec<Case> {
     let nothing_link = nothing("lnk");
     let state = "a link has no etag: what is asked for is how it shall be, whatever it was";
     vec![
-        case("LinkService/GetLink", Viewer, get(link))
-            .bad("link", get(""))
-            .unknown(get(&nothing_link))
+        case("LinkService/GetLink", Viewer, &get(link))
+            .bad("link", &get(""))
+            .unknown(&get(&nothing_link))
             .never_late(READS),
-        case("LinkService/ListLinks", Viewer, list(sim()))
-            .bad("integration", list(String::new()))
-            .unknown(list(none()))
+        case("LinkService/ListLinks", Viewer, &list(sim()))
+            .bad("integration", &list(String::new()))
+            .unknown(&list(none()))
             .never_late(READS),
-        case("LinkService/ResyncLink", Operator, again(link))
-            .bad("link", again(""))
-            .unknown(again(&nothing_link))
+        case("LinkService/ResyncLink", Operator, &again(link))
+            .bad("link", &again(""))
+            .unknown(&again(&nothing_link))
             .never_late(state),
-        case("LinkService/DeleteLink", Operator, part(parted))
-            .bad("link", part(""))
-            .unknown(part(&nothing_link))
+        case("LinkService/DeleteLink", Operator, &part(parted))
+            .bad("link", &part(""))
+            .unknown(&part(&nothing_link))
             .never_late(state),
-        case("LinkService/CreateLink", Operator, join(incident, record))
-            .bad("record", join(incident, ""))
-            .unknown(join(&nothing("inc"), record))
+        case("LinkService/CreateLink", Operator, &join(incident, record))
+            .bad("record", &join(incident, ""))
+            .unknown(&join(&nothing("inc"), record))
             .never_late(state),
     ]
 }
@@ -227,21 +227,21 @@ fn conflicts(scene: &Scene) -> Vec<Case> {
     let (ours, unsaid) = (v1::ConflictTake::Platform, v1::ConflictTake::Unspecified);
     let nothing = nothing("cfl");
     vec![
-        case("ConflictService/GetConflict", Viewer, get(first))
-            .bad("conflict", get(""))
-            .unknown(get(&nothing))
+        case("ConflictService/GetConflict", Viewer, &get(first))
+            .bad("conflict", &get(""))
+            .unknown(&get(&nothing))
             .never_late(READS),
-        case("ConflictService/ListConflicts", Viewer, list(sim(), ""))
-            .bad("field", list(sim(), "colour"))
-            .unknown(list(none(), ""))
+        case("ConflictService/ListConflicts", Viewer, &list(sim(), ""))
+            .bad("field", &list(sim(), "colour"))
+            .unknown(&list(none(), ""))
             .never_late(READS),
-        case("ConflictService/ResolveConflict", Operator, one(first, ours))
-            .bad("take", one(first, unsaid))
-            .unknown(one(&nothing, ours))
+        case("ConflictService/ResolveConflict", Operator, &one(first, ours))
+            .bad("take", &one(first, unsaid))
+            .unknown(&one(&nothing, ours))
             .once(Code::FailedPrecondition),
-        case("ConflictService/ResolveConflicts", Operator, many(&[second], String::new(), ours))
-            .bad("take", many(&[second], String::new(), unsaid))
-            .unknown(many(&[], none(), ours))
+        case("ConflictService/ResolveConflicts", Operator, &many(&[second], String::new(), ours))
+            .bad("take", &many(&[second], String::new(), unsaid))
+            .unknown(&many(&[], none(), ours))
             .never_late("what became of each is in the answer"),
     ]
 }

@@ -35,21 +35,21 @@ fn reading(scene: &Scene) -> Vec<Case> {
     };
     let replay = |id: &str| v1::GetReplayRequest { replay: id.to_owned() };
     vec![
-        case("DeadLetterService/GetDeadLetter", Viewer, get(letter))
-            .bad("dead_letter", get(""))
-            .unknown(get(&nothing("dlt")))
+        case("DeadLetterService/GetDeadLetter", Viewer, &get(letter))
+            .bad("dead_letter", &get(""))
+            .unknown(&get(&nothing("dlt")))
             .never_late(READS),
-        case("DeadLetterService/ListDeadLetters", Viewer, list(sim(), 0))
-            .bad("page_size", list(sim(), -1))
-            .unknown(list(none(), 0))
+        case("DeadLetterService/ListDeadLetters", Viewer, &list(sim(), 0))
+            .bad("page_size", &list(sim(), -1))
+            .unknown(&list(none(), 0))
             .never_late(READS),
-        case("DeadLetterService/ListDeadLetterGroups", Viewer, groups("demo", sim()))
-            .bad("org", groups(NO_ORG, sim()))
-            .unknown(groups("demo", none()))
+        case("DeadLetterService/ListDeadLetterGroups", Viewer, &groups("demo", sim()))
+            .bad("org", &groups(NO_ORG, sim()))
+            .unknown(&groups("demo", none()))
             .never_late(READS),
-        case("DeadLetterService/GetReplay", Viewer, replay(&scene.replay))
-            .bad("replay", replay(""))
-            .unknown(replay(&nothing("rpl")))
+        case("DeadLetterService/GetReplay", Viewer, &replay(&scene.replay))
+            .bad("replay", &replay(""))
+            .unknown(&replay(&nothing("rpl")))
             .never_late(READS),
     ]
 }
@@ -69,17 +69,17 @@ fn dealing(scene: &Scene) -> Vec<Case> {
         reason: reason.to_owned(),
     };
     vec![
-        case("DeadLetterService/ReplayDeadLetter", Operator, one(first))
-            .bad("dead_letter", one(""))
-            .unknown(one(&nothing("dlt")))
+        case("DeadLetterService/ReplayDeadLetter", Operator, &one(first))
+            .bad("dead_letter", &one(""))
+            .unknown(&one(&nothing("dlt")))
             .once(Code::FailedPrecondition),
-        case("DeadLetterService/DiscardDeadLetter", Operator, discard(third, "gone"))
-            .bad("reason", discard(third, " "))
-            .unknown(discard(&nothing("dlt"), "gone"))
+        case("DeadLetterService/DiscardDeadLetter", Operator, &discard(third, "gone"))
+            .bad("reason", &discard(third, " "))
+            .unknown(&discard(&nothing("dlt"), "gone"))
             .once(Code::FailedPrecondition),
-        case("DeadLetterService/ReplayDeadLetters", Operator, many(&[second], String::new()))
-            .bad("integration", many(&[], String::new()))
-            .unknown(many(&[], none()))
+        case("DeadLetterService/ReplayDeadLetters", Operator, &many(&[second], String::new()))
+            .bad("integration", &many(&[], String::new()))
+            .unknown(&many(&[], none()))
             .never_late("letters that were dealt with are left out"),
     ]
 }
