@@ -43,6 +43,9 @@ fn every_setting_that_is_named_here_is_one_of_a_service() {
     let mut known = BTreeSet::new();
     declared(&root.join("services"), &mut known).unwrap();
     assert!(known.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{known:?}");
+    // The broker reads the passwords of its users.
+    let broker = fs::read_to_string(root.join("deploy/nats.conf")).unwrap();
+    known.extend(mentioned(&broker));
     let of_the_runner = ["TANDEM_NATS_SERVER", "TANDEM_POSTGRES_BIN", "TANDEM_POSTGRES_PASSWORD"];
     // Names of streams, which the services make.
     let streams = ["TANDEM_IN", "TANDEM_OUT", "TANDEM_DLQ", "TANDEM_SEATS"];

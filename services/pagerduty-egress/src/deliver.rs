@@ -75,9 +75,7 @@ impl Delivery {
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;
         let carried = match &job.work.task {
-            Task::State(desired) => {
-                settle::state(&mut caller, catalog, desired, job.work.redelivered).await
-            }
+            Task::State(desired) => settle::state(&mut caller, catalog, desired).await,
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;
                 let done = act::act(&mut caller, catalog, act, stored_at, job.uncertain).await;

@@ -48,9 +48,7 @@ pub fn receipt(
     };
     let record = record.or_else(|| work.record().cloned());
     let record = record.as_ref().map(RecordId::as_str);
-    // The first delivery's report may be there already, and says something else.
-    let again = work.redelivered && matches!(outcome, Outcome::Settled { .. });
-    let id = format!("{}-{kind}{}", work.id(), if again { "-again" } else { "" });
+    let id = format!("{}-{kind}", work.id());
     let subject = subjects::observed(connector, work.integration(), record);
     let receipt =
         Receipt { id: id.clone(), integration: work.integration(), link: work.link(), outcome };
@@ -163,7 +161,7 @@ mod tests {
         let traceparent =
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
         let stored_at = Timestamp::UNIX_EPOCH;
-        Work { task, original, traceparent, stored_at, sent_again: false, redelivered: false }
+        Work { task, original, traceparent, stored_at, sent_again: false }
     }
 
     fn desired(record: Option<&str>) -> Work {
@@ -191,16 +189,6 @@ mod tests {
         assert_eq!(body.delivery(), told.id);
         let unlinked = receipt(&desired(None), &pagerduty(), outcome).unwrap();
         assert!(unlinked.subject.ends_with(".-"));
-    }
-
-    #[test]
-    fn what_was_delivered_before_is_reported_besides_the_first_report() {
-        let (version, fates) = (7, std::collections::BTreeMap::new());
-        let (before, after, uncertain, previous) = (None, None, true, Vec::new());
-        let outcome = Outcome::Settled { version, before, after, fates, uncertain, previous };
-        let again = Work { redelivered: true, ..desired(Some("Q1")) };
-        let told = receipt(&again, &pagerduty(), outcome).unwrap();
-        assert_eq!(told.id, "lnk_00000000000000000000000000000001-v7-settled-again");
     }
 
     #[test]

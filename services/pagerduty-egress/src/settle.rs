@@ -51,28 +51,21 @@ impl From<Trouble> for Setback {
 }
 
 /// Brings a record to its desired state, creating it where there is none.
-///
-/// What is there is only read where this may have been done and reported before (`again`): somebody
-/// may have gone over it since, and whether what differs is still wanted, the reconciler knows.
 pub async fn state(
     caller: &mut Caller<'_>,
     catalog: &Catalog,
     desired: &Desired,
-    again: bool,
 ) -> Result<Outcome, Setback> {
     match (&desired.record, &desired.create) {
         (Some(record), _) => {
             let before = read(caller, record).await?;
-            if again {
-                return Ok(only_read(desired, before));
-            }
             bring(caller, desired, before, Origin::Linked).await
         }
         (None, Some(create)) => {
             // An account may lack what a severity is to be told by.
             let priorities = catalog.priorities_for(caller, &desired.want).await?;
             let desired = Desired { want: priorities.fit(&desired.want), ..desired.clone() };
-            make(caller, &desired, create, &priorities, again).await
+            make(caller, &desired, create, &priorities).await
         }
         (None, None) => {
             let reason = "there is no record yet, and nothing says how to create it".to_owned();
@@ -87,7 +80,6 @@ async fn make(
     desired: &Desired,
     create: &Create,
     priorities: &Priorities,
-    again: bool,
 ) -> Result<Outcome, Setback> {
     let mut duplicate = None;
     for _ in 0..ROUNDS {
@@ -96,9 +88,6 @@ async fn make(
             .await?;
         if let Some(found) = sole(found) {
             let found = with_fields(caller, found).await?;
-            if again {
-                return Ok(only_read(desired, found));
-            }
             return bring(caller, desired, found, Origin::Found).await;
         }
         let created = rest::create(create, &desired.want, priorities);

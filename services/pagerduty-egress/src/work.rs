@@ -56,8 +56,6 @@ pub struct Work {
     pub stored_at: Timestamp,
     /// Whether it was sent again because nothing was heard of it: it may have been done.
     pub sent_again: bool,
-    /// Whether the broker delivered it before: it may have been done and reported.
-    pub redelivered: bool,
 }
 
 /// What a message may say besides its task.
@@ -83,7 +81,6 @@ impl Work {
             traceparent: taken.traceparent().map(str::to_owned),
             stored_at: again_since.map_or(taken.stored_at, |since| since.min(taken.stored_at)),
             sent_again: again_since.is_some(),
-            redelivered: taken.deliveries > 1,
         })
     }
 

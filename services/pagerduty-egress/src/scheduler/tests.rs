@@ -20,14 +20,7 @@ fn link(n: u8) -> LinkId {
 fn work(task: Task) -> Arc<Work> {
     let original = bytes::Bytes::new();
     let stored_at = Timestamp::UNIX_EPOCH;
-    Arc::new(Work {
-        task,
-        original,
-        traceparent: None,
-        stored_at,
-        sent_again: false,
-        redelivered: false,
-    })
+    Arc::new(Work { task, original, traceparent: None, stored_at, sent_again: false })
 }
 
 /// A state that changes a title.

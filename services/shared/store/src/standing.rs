@@ -97,9 +97,10 @@ pub async fn links(
     })
 }
 
-/// Tells how long ago the records of open incidents were seen. One that was never seen since it was
-/// linked counts from then. `swept_at` is since when all that is open was looked at and nothing else was
-/// found.
+/// Tells how long ago the records of open incidents were seen.
+///
+/// One that was never seen since it was linked counts from then. `swept_at` is since when all that is
+/// open was looked at and nothing else was found.
 pub async fn freshness(
     conn: &mut PgConnection,
     integration: IntegrationId,
@@ -136,7 +137,7 @@ pub async fn freshness(
         ) as each
         "#,
         integration.uuid(),
-        swept_at.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>
+        swept_at.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>
     )
     .fetch_one(conn)
     .await

@@ -28,8 +28,6 @@ pub(super) struct Job {
     failures: i64,
     /// Whether a call of it, or of an older one, may have landed unseen.
     attempted: bool,
-    /// Whether it was delivered before, so that it may have been done and reported.
-    again: bool,
 }
 
 #[derive(Debug)]
@@ -107,13 +105,12 @@ impl World {
         let egress = &mut self.hands[side];
         let Some((desired, deliveries)) = &mut egress.broker else { return };
         *deliveries += 1;
-        let again = *deliveries > 1;
-        let attempted = again || now < egress.unsure_until;
+        let attempted = *deliveries > 1 || now < egress.unsure_until;
         let creates = desired.record.is_none();
         let settled = if attempted && creates { now + SETTLING } else { now };
         let held = desired.not_before.map_or(now, |at| super::millis(at) + 1);
         let (desired, due) = (desired.clone(), settled.max(held));
-        let mut job = Job { desired, due, failures: 0, attempted, again };
+        let mut job = Job { desired, due, failures: 0, attempted };
         if let Some(older) = egress.slot.take() {
             let waits = older.failures > 0 || attempted || job.desired.not_before.is_some();
             job.due = if waits { job.due.max(older.due) } else { job.due.min(older.due) };
@@ -315,7 +312,7 @@ impl World {
                 newer.attempted |= hand.job.attempted;
             }
         }
-        let only_read = hand.job.again && hand.origin != Origin::Created || off;
+        let only_read = off;
         let (fates, patch) = plan(&hand.job.desired.want, &reading.snapshot, hand.origin);
         let patch = patch.filter(|_| !only_read);
         hand.fates = if only_read { unsent(fates) } else { fates };
@@ -365,8 +362,7 @@ impl World {
     fn finish(&mut self, side: usize, job: &Job, outcome: Outcome, shown: Vec<Shown>) {
         let kind = if matches!(outcome, Outcome::Refused { .. }) { "refused" } else { "settled" };
         let Desired { link, version, integration, .. } = job.desired;
-        let told = if job.again { "-again" } else { "" };
-        let id = format!("{link}-v{version}-{kind}{told}");
+        let id = format!("{link}-v{version}-{kind}");
         let receipt = Event::Receipt(Receipt { id, integration, link, outcome });
         self.publish(receipt, Some(side), shown);
         if self.weather.dies(side) {
@@ -398,9 +394,8 @@ impl World {
     }
 }
 
-/// What was delivered before may have been done, and somebody may have gone over it since: it is
-/// only read, as is what a newer version has overtaken. Whether what differs is still wanted, the
-/// reconciler knows.
+/// What a newer version has overtaken is only read and told; whether what differs is still wanted,
+/// the newer one says.
 fn unsent(fates: BTreeMap<Field, Fate>) -> BTreeMap<Field, Fate> {
     let left = |fate| if fate == Fate::Sent { Fate::Unexpected } else { fate };
     fates.into_iter().map(|(field, fate)| (field, left(fate))).collect()
