@@ -2,7 +2,7 @@
 //! for longest goes; who answers the keep-alive has said something.
 
 use std::{
-    future::{Future, ready},
+    future::Future,
     io,
     pin::Pin,
     sync::Arc,
@@ -31,15 +31,17 @@ pub(super) fn welcome(
 ) -> impl Stream<Item = io::Result<Guest>> {
     let crowd = Arc::new(Crowd::new(Limits::default()));
     arrivals.filter_map(move |arrival| {
-        let guest = match arrival {
+        let crowd = Arc::clone(&crowd);
+        async move {
+            let stream = match arrival {
+                Ok(stream) => stream,
+                Err(error) => return Some(Err(error)),
+            };
             // Who is gone already needs no place.
-            Ok(stream) => stream.peer_addr().ok().and_then(|source| {
-                let place = Crowd::enter(&crowd, source.ip())?;
-                Some(Ok(Guest::new(stream, place)))
-            }),
-            Err(error) => Some(Err(error)),
-        };
-        ready(guest)
+            let source = stream.peer_addr().ok()?;
+            let place = Crowd::enter(&crowd, source.ip()).await?;
+            Some(Ok(Guest::new(stream, place)))
+        }
     })
 }
 

@@ -1,5 +1,5 @@
-//! Serving HTTP/1.1 to whoever comes, over TLS where that is given: how many connections there may be, how long a head may take, and
-//! how much of it there may be.
+//! Serving HTTP/1.1 to whoever comes, over TLS where that is given: how many connections there may be,
+//! how long a head may take, and how much of it there may be.
 //!
 //! Nobody can take the door away from the others: where there is no room, who has said nothing for
 //! longest goes, and of one source there are never more than its share. A request that has begun is
@@ -7,10 +7,10 @@
 
 mod crowd;
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     extract::{ConnectInfo, Request},
     response::Response,
@@ -73,10 +73,10 @@ pub async fn serve(
             () = stop.asked() => return,
         };
         match accepted {
-            Ok((stream, source)) => match Crowd::enter(&crowd, source.ip()) {
+            Ok((stream, source)) => match Crowd::enter(&crowd, source.ip()).await {
                 Some(place) => {
-                    let router = router.clone().layer(Extension(ConnectInfo(source)));
-                    stop.spawn_work(begin(stream, tls.clone(), router, place, stop.clone()));
+                    let guest = Guest { source, place, router: router.clone(), stop: stop.clone() };
+                    stop.spawn_work(guest.begin(stream, tls.clone()));
                 }
                 None => refuse(&stream),
             },
@@ -94,62 +94,70 @@ fn refuse(stream: &TcpStream) {
     stream.try_write(FULL).ok();
 }
 
-/// Agrees on TLS where it is asked for, then serves.
-async fn begin(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    router: Router,
+/// Who is connected, and what serves them.
+struct Guest {
+    source: SocketAddr,
     place: Place,
+    router: Router,
     stop: Stop,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "answers on a connection may be delayed");
-    }
-    let Some(tls) = tls else { return connection(stream, router, place, stop).await };
-    let agreed = tokio::select! {
-        agreed = timeout(HEAD_WITHIN, tls.accept(stream)) => agreed,
-        () = place.given_away() => return,
-        () = stop.asked() => return,
-    };
-    match agreed {
-        Ok(Ok(stream)) => connection(stream, router, place, stop).await,
-        Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
-        Err(_) => tracing::debug!("agreeing on TLS took too long"),
-    }
 }
 
-async fn connection<S>(stream: S, router: Router, place: Place, stop: Stop)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(HEAD_MAX)
-        .max_headers(HEADERS_MAX);
-    let activity = place.activity();
-    let service = tower::service_fn(move |request: Request<_>| {
-        let (router, activity) = (router.clone(), activity.clone());
-        async move {
-            activity.begins();
-            let answer: Result<Response, Infallible> = router.oneshot(request.map(Body::new)).await;
-            activity.ends();
-            answer
+impl Guest {
+    /// Agrees on TLS where it is asked for, then serves.
+    async fn begin(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "answers on a connection may be delayed");
         }
-    });
-    let service = TowerToHyperService::new(service);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = place.given_away() => return,
-        () = stop.asked() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+        let Some(tls) = tls else { return self.connection(stream).await };
+        let agreed = tokio::select! {
+            agreed = timeout(HEAD_WITHIN, tls.accept(stream)) => agreed,
+            () = self.place.given_away() => return,
+            () = self.stop.asked() => return,
+        };
+        match agreed {
+            Ok(Ok(stream)) => self.connection(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no agreement on TLS"),
+            Err(_) => tracing::debug!("agreeing on TLS took too long"),
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(error, "a connection broke");
+    }
+
+    async fn connection<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { source, place, router, stop } = self;
+        let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN)
+            .max_buf_size(HEAD_MAX)
+            .max_headers(HEADERS_MAX);
+        let activity = place.activity();
+        let service = tower::service_fn(move |request: Request<_>| {
+            let (router, activity) = (router.clone(), activity.clone());
+            async move {
+                activity.begins();
+                let mut request = request.map(Body::new);
+                // Not by a layer: a router that is layered anew for each connection is copied whole.
+                request.extensions_mut().insert(ConnectInfo(source));
+                let answer: Result<Response, Infallible> = router.oneshot(request).await;
+                activity.ends();
+                answer
+            }
+        });
+        let service = TowerToHyperService::new(service);
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = place.given_away() => return,
+            () = stop.asked() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error, "a connection broke");
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
@@ -21,7 +22,13 @@ pub struct Crowd {
     members: Mutex<BTreeMap<u64, Member>>,
     /// Counts arrivals and answers, so that it tells what was earlier.
     clock: Arc<AtomicU64>,
+    /// Connections that are open, those included that were told to go and have not gone yet.
+    open: Arc<Semaphore>,
 }
+
+/// How many may be on their way out. Whoever comes then waits in the kernel's queue: without this, a
+/// rush of newcomers would fill the memory with those they displace.
+const LEAVING: usize = 32;
 
 #[derive(Debug)]
 struct Member {
@@ -37,6 +44,7 @@ pub struct Place {
     number: u64,
     activity: Activity,
     given_away: CancellationToken,
+    _open: OwnedSemaphorePermit,
 }
 
 /// Whether a connection is being served.
@@ -52,12 +60,19 @@ const BUSY: u64 = u64::MAX;
 impl Crowd {
     /// Nobody yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, members: Mutex::default(), clock: Arc::default() }
+        let open = Arc::new(Semaphore::new(limits.connections + LEAVING));
+        Self { limits, members: Mutex::default(), clock: Arc::default(), open }
     }
 
     /// A place for somebody new. Where there is none, the one who has said nothing for longest makes
     /// room; nothing is given where everybody is being served.
-    pub fn enter(crowd: &Arc<Self>, source: IpAddr) -> Option<Place> {
+    pub async fn enter(crowd: &Arc<Self>, source: IpAddr) -> Option<Place> {
+        // Those who were told to go are gone in a moment.
+        let open = Arc::clone(&crowd.open).acquire_owned().await.ok()?;
+        Self::place(crowd, source, open)
+    }
+
+    fn place(crowd: &Arc<Self>, source: IpAddr, open: OwnedSemaphorePermit) -> Option<Place> {
         let mut members = crowd.members();
         let of_source = || members.values().filter(|member| member.source == source).count();
         let leaves = if members.len() >= crowd.limits.connections {
@@ -78,7 +93,7 @@ impl Crowd {
         members.insert(number, Member { source, quiet_since: since, given_away: token });
         drop(members);
         let activity = Activity { clock: Arc::clone(&crowd.clock), quiet_since };
-        Some(Place { crowd: Arc::clone(crowd), number, activity, given_away })
+        Some(Place { crowd: Arc::clone(crowd), number, activity, given_away, _open: open })
     }
 
     /// A thread that panicked in here leaves a crowd that is whole all the same.
@@ -127,6 +142,8 @@ impl Activity {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -136,41 +153,59 @@ mod tests {
         Arc::new(Crowd::new(Limits { connections, per_source }))
     }
 
-    fn enter(crowd: &Arc<Crowd>, source: IpAddr) -> Place {
-        Crowd::enter(crowd, source).unwrap()
+    async fn enter(crowd: &Arc<Crowd>, source: IpAddr) -> Place {
+        Crowd::enter(crowd, source).await.unwrap()
     }
 
-    #[test]
-    fn who_has_said_nothing_for_longest_makes_room() {
+    #[tokio::test]
+    async fn who_has_said_nothing_for_longest_makes_room() {
         let crowd = crowd(3, 3);
-        let [first, second, third] = [HERE, THERE, HERE].map(|source| enter(&crowd, source));
+        let (first, second) = (enter(&crowd, HERE).await, enter(&crowd, THERE).await);
+        let third = enter(&crowd, HERE).await;
         first.activity().begins();
         first.activity().ends();
-        let fourth = enter(&crowd, HERE);
+        let fourth = enter(&crowd, HERE).await;
         let gone = [&first, &second, &third, &fourth].map(|it| it.given_away.is_cancelled());
         assert_eq!(gone, [false, true, false, false]);
     }
 
-    #[test]
-    fn a_source_has_its_share_and_no_more() {
+    #[tokio::test]
+    async fn a_source_has_its_share_and_no_more() {
         let crowd = crowd(10, 2);
-        let stranger = enter(&crowd, THERE);
-        let ours = [HERE, HERE, HERE].map(|source| enter(&crowd, source));
+        let stranger = enter(&crowd, THERE).await;
+        let mut ours = Vec::new();
+        for _ in 0..3 {
+            ours.push(enter(&crowd, HERE).await);
+        }
         assert!(ours[0].given_away.is_cancelled() && !stranger.given_away.is_cancelled());
         for place in &ours[1..] {
             place.activity().begins();
         }
-        assert!(Crowd::enter(&crowd, HERE).is_none(), "both of them are being served");
-        assert!(Crowd::enter(&crowd, THERE).is_some());
+        assert!(Crowd::enter(&crowd, HERE).await.is_none(), "both of them are being served");
+        assert!(Crowd::enter(&crowd, THERE).await.is_some());
     }
 
-    #[test]
-    fn a_place_that_is_left_is_free() {
+    #[tokio::test]
+    async fn a_place_that_is_left_is_free() {
         let crowd = crowd(1, 1);
-        let place = enter(&crowd, HERE);
+        let place = enter(&crowd, HERE).await;
         place.activity().begins();
-        assert!(Crowd::enter(&crowd, THERE).is_none());
+        assert!(Crowd::enter(&crowd, THERE).await.is_none());
         drop(place);
-        assert!(Crowd::enter(&crowd, THERE).is_some());
+        assert!(Crowd::enter(&crowd, THERE).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_rush_waits_for_those_it_displaces_to_leave() {
+        let crowd = crowd(1, 1);
+        let mut told_to_go = Vec::new();
+        for _ in 0..=LEAVING {
+            told_to_go.push(enter(&crowd, HERE).await);
+        }
+        let mut next = std::pin::pin!(Crowd::enter(&crowd, HERE));
+        let waits = std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
+        drop(told_to_go.swap_remove(0));
+        assert!(next.await.is_some());
     }
 }
