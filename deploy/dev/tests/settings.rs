@@ -46,7 +46,13 @@ fn every_setting_that_is_named_here_is_one_of_a_service() {
     // The broker reads the passwords of its users.
     let broker = fs::read_to_string(root.join("deploy/nats.conf")).unwrap();
     known.extend(mentioned(&broker));
-    let of_the_runner = ["TANDEM_NATS_SERVER", "TANDEM_POSTGRES_BIN", "TANDEM_POSTGRES_PASSWORD"];
+    let of_the_runner = [
+        "TANDEM_NATS_SERVER",
+        "TANDEM_POSTGRES_BIN",
+        "TANDEM_POSTGRES_PASSWORD",
+        // Of the command line, which reads it where a profile names none.
+        "TANDEM_TOKEN",
+    ];
     // Names of streams, which the services make.
     let streams = ["TANDEM_IN", "TANDEM_OUT", "TANDEM_DLQ", "TANDEM_SEATS"];
     let other: BTreeSet<_> = OF_THE_SDK.into_iter().chain(of_the_runner).chain(streams).collect();

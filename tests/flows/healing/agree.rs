@@ -67,8 +67,8 @@ fn differs(here: &[Value], record: &Value) -> Option<String> {
         Some("mitigated") => "acknowledged",
         _ => "resolved",
     };
-    let assignee = &record["assignments"][0]["assignee"]["summary"];
-    let assigned = record["status"] == "resolved" || ours["assigned_to"] == *assignee;
+    let responder = &record["assignments"][0]["assignee"]["summary"];
+    let assigned = record["status"] == "resolved" || ours["assigned_to"] == *responder;
     let same = ours["title"] == record["title"]
         && record["urgency"] == urgency
         && record["status"] == status

@@ -132,7 +132,7 @@ async fn standing(
         read_time: Some(wire::instant(now)),
         subscription: subscription.map(|it| wire::subscribed(it, problem)),
         never_told: Some(wire::never_told(never)),
-        healing: looked.map(wire::healing),
+        healing: looked.as_ref().map(wire::healing),
     })
 }
 

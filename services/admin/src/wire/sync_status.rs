@@ -78,7 +78,7 @@ pub(crate) fn never_told(from: Never) -> v1::NeverTold {
 }
 
 /// How far it was looked.
-pub(crate) fn healing(from: Healing) -> v1::HealingProgress {
+pub(crate) fn healing(from: &Healing) -> v1::HealingProgress {
     v1::HealingProgress {
         reach_time: Some(instant(from.cursor.reached)),
         swept_time: from.swept_at.map(instant),

@@ -84,7 +84,7 @@ impl Healer<'_> {
             heard = page.received;
             // The far side tells its time; without that, the earliest it can be counts.
             let latest = page.sent.checked_sub(DIFFERENCE_MAX).unwrap_or(page.sent);
-            began.get_or_insert(page.date.unwrap_or(latest));
+            began.get_or_insert_with(|| page.date.unwrap_or(latest));
             let value: Page<Line> = page.value;
             walk.take(value);
         }

@@ -151,7 +151,9 @@ fn name(lines: &[Line], reading: &Reading) -> String {
         return format!("{record}-{}", reading.sent.as_microsecond());
     }
     let mut of = DefaultHasher::new();
-    lines.iter().for_each(|line| line.id.hash(&mut of));
+    for line in lines {
+        line.id.hash(&mut of);
+    }
     format!("{record}-{:016x}", of.finish())
 }
 
