@@ -1,8 +1,7 @@
-//! What nobody told: webhooks switched off, titles without a webhook, a broker without its disk.
+//! What nobody told: webhooks switched off, titles without a webhook.
 
 mod agree;
 mod subscribed;
-mod wiped;
 
 use std::time::Duration;
 

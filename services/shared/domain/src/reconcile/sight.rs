@@ -82,7 +82,7 @@ impl Draft<'_> {
             mark_judged(seen, &now, named, clock);
         }
         let since = seen.theirs.as_ref().map(|theirs| theirs.stamp.earliest(clock));
-        let raced = overwrites(seen, lo) || undone;
+        let raced = overwrites(seen, lo);
         let at = later(sight.stamp.likely(clock), sight.grain / 2);
         let exact = Authorship { lo, hi, at, raced: false, unsure: false, announced: true };
         let (settles, news) = place(seen, &now, sight, clock);
@@ -105,7 +105,7 @@ impl Draft<'_> {
             }
             // Rule 10: what a write of ours went over is judged although it is past; what somebody
             // else went over is past.
-            News::Stale if due && raced => {
+            News::Stale if due && (raced || undone) => {
                 self.judge(sight, field, value, &Authorship { raced: true, ..exact });
             }
             News::Stale if edited || sight.begins => {}
