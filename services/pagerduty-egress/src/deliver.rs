@@ -86,10 +86,10 @@ impl Delivery {
         let wrote = caller.wrote();
         let previous = self.previous(job, wrote || carried.as_ref().is_err_and(Setback::landed));
         let again = match carried {
-            Ok(Outcome::Settled { version, before, after, fates, .. }) => {
+            Ok(Outcome::Settled { version, before, after, made, fates, .. }) => {
                 let uncertain = job.attempted;
                 let outcome =
-                    Outcome::Settled { version, before, after, fates, uncertain, previous };
+                    Outcome::Settled { version, before, after, made, fates, uncertain, previous };
                 self.finish(job, outcome, None).await
             }
             Ok(outcome) => self.finish(job, outcome, None).await,
@@ -114,11 +114,12 @@ impl Delivery {
     async fn tell_read(&self, job: &Job, before: Option<Box<Reading>>, previous: Vec<u64>) {
         let Task::State(desired) = &job.work.task else { return };
         let Some(before) = before.filter(|_| job.overtaken.is_cancelled()) else { return };
-        if let Outcome::Settled { version, before, after, fates, .. } =
+        if let Outcome::Settled { version, before, after, made, fates, .. } =
             settle::only_read(desired, *before)
         {
             let uncertain = job.attempted;
-            let outcome = Outcome::Settled { version, before, after, fates, uncertain, previous };
+            let outcome =
+                Outcome::Settled { version, before, after, made, fates, uncertain, previous };
             self.tell(report::receipt(&job.work, &self.connector, outcome)).await;
         }
     }

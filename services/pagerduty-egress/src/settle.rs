@@ -111,7 +111,14 @@ async fn finish(
     let created = with_fields(caller, created).await?;
     let plan = plan::plan(&desired.want, &created.snapshot, Origin::Created);
     match write(caller, &created.snapshot, &plan.changes).await {
-        Ok(after) => Ok(settled(desired, None, after.or(Some(created)), plan)),
+        Ok(after) => {
+            let first = after.is_none() && !caller.has_labels();
+            let mut outcome = settled(desired, None, after.or(Some(created)), plan);
+            if let Outcome::Settled { made, .. } = &mut outcome {
+                *made = first;
+            }
+            Ok(outcome)
+        }
         // Somebody was faster: it is a record like any other now.
         Err(Trouble::Failed(failure)) if failure.class == Class::AlreadySo => {
             let before = read(caller, &created.snapshot.record).await?;
@@ -226,6 +233,7 @@ fn settled(
         version: desired.version,
         before: before.map(Box::new),
         after: after.map(Box::new),
+        made: false,
         fates: plan.fates,
         uncertain: false,
         previous: Vec::new(),

@@ -119,3 +119,31 @@ async fn open_conflict(stack: &Stack, incident: &str) -> Value {
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sev_1_stays_sev_1_through_any_number_of_high_urgency_webhooks() {
+    let stack = Stack::start().await;
+    let words = ["incident", "create", "--title", "All down", "--severity", "SEV-1"];
+    let made = stack.im.json(&[&words[..], &["--type", "infrastructure"]].concat()).await.unwrap();
+    let id = made["id"].as_str().unwrap();
+    let record = eventually("it is created there", Duration::from_secs(10), || async {
+        let all = stack.pagerduty.incidents();
+        all.first().map(|it| it["id"].as_str().unwrap().to_owned()).ok_or(all)
+    })
+    .await;
+    stack.at_rest().await;
+    let from = so_far(&stack);
+    for _ in 0..5 {
+        for action in ["acknowledge", "unacknowledge"] {
+            stack.act(json!({"action": action, "incident": record}));
+        }
+        stack.act(json!({"action": "set_urgency", "incident": record, "urgency": "high"}));
+    }
+    stack.act(json!({"action": "acknowledge", "incident": record}));
+    stack.incident_of(&record, "the last is heard", |it| it["status"] == "mitigated").await;
+    stack.at_rest().await;
+    let here = stack.incident_of(&record, "it is there", |_| true).await;
+    assert_eq!(here["severity"], "SEV-1");
+    assert_eq!(rules(&stack, id, "severity").await, ["created"], "nobody touched it");
+    assert_eq!(writes(&stack, from), 0, "nothing was written back");
+}

@@ -98,8 +98,10 @@ mod tests {
 
     fn link(title: &str) -> Link {
         let at = jiff::Timestamp::UNIX_EPOCH;
-        let theirs =
-            Theirs { value: Foreign::plain(title), stamp: Stamp::Read { sent: at, received: at } };
+        let theirs = Theirs {
+            value: Foreign::plain(title),
+            stamp: Stamp::Read { sent: at, received: at, made: false },
+        };
         let id = uuid::Uuid::from_u128(1);
         let mut link = Link::new(
             LinkId::from_uuid(id),

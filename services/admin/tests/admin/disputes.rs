@@ -56,7 +56,11 @@ impl Scene {
     fn link(&self) -> Link {
         let theirs = Theirs {
             value: Foreign::plain("C"),
-            stamp: Stamp::Read { sent: Timestamp::UNIX_EPOCH, received: Timestamp::UNIX_EPOCH },
+            stamp: Stamp::Read {
+                sent: Timestamp::UNIX_EPOCH,
+                received: Timestamp::UNIX_EPOCH,
+                made: false,
+            },
         };
         let seen = LinkField { theirs: Some(theirs), ..LinkField::default() };
         let mut link = Link::new(link_id(), stored(1).id, self.integration);

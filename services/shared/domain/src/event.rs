@@ -169,6 +169,9 @@ pub enum Outcome {
         before: Option<Box<Reading>>,
         /// What it held after our write; none when nothing was written.
         after: Option<Box<Reading>>,
+        /// Whether `after` is the answer to the very call that created the record.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        made: bool,
         /// What became of each wanted field.
         fates: BTreeMap<Field, Fate>,
         /// Whether an earlier attempt of unknown outcome may have taken effect, now or later.

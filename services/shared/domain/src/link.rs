@@ -34,6 +34,10 @@ pub enum Stamp {
         sent: Timestamp,
         /// Just after the answer was in.
         received: Timestamp,
+        /// Whether it is the answer to the call that created the record: all that is told of the
+        /// record is newer, whatever the clocks say.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        made: bool,
     },
 }
 
@@ -63,8 +67,8 @@ impl Stamp {
                 }
             }
             (
-                Self::Read { sent, received },
-                Self::Read { sent: other_sent, received: other_received },
+                Self::Read { sent, received, .. },
+                Self::Read { sent: other_sent, received: other_received, .. },
             ) => {
                 if self == other || received <= other_sent {
                     Order::Older
@@ -74,10 +78,12 @@ impl Stamp {
                     Order::Unordered
                 }
             }
-            (Self::Read { sent, received }, Self::Told { occurred_at, arrived, .. }) => {
+            (Self::Read { made: true, .. }, Self::Told { .. }) => Order::Older,
+            (Self::Told { .. }, Self::Read { made: true, .. }) => Order::Newer,
+            (Self::Read { sent, received, .. }, Self::Told { occurred_at, arrived, .. }) => {
                 read_against_told((*sent, *received), *occurred_at, *arrived, clock)
             }
-            (Self::Told { occurred_at, arrived, .. }, Self::Read { sent, received }) => {
+            (Self::Told { occurred_at, arrived, .. }, Self::Read { sent, received, .. }) => {
                 match read_against_told((*sent, *received), *occurred_at, *arrived, clock) {
                     Order::Newer => Order::Older,
                     Order::Older => Order::Newer,
@@ -206,6 +212,13 @@ pub struct Landed {
     /// Whether an attempt may still land after something newer was seen or written.
     #[serde(default)]
     pub late: bool,
+}
+
+impl Landed {
+    /// Whether it was given to the record at its creation: no read came before it.
+    pub const fn creates(&self) -> bool {
+        self.read.is_none() && !self.late
+    }
 }
 
 /// An observation that nobody could order.
@@ -408,7 +421,7 @@ mod tests {
     }
 
     fn read(sent: i64, received: i64) -> Stamp {
-        Stamp::Read { sent: at(sent), received: at(received) }
+        Stamp::Read { sent: at(sent), received: at(received), made: false }
     }
 
     #[test]

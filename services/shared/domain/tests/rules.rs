@@ -646,3 +646,22 @@ fn an_organisation_can_neither_change_nor_replace_the_incident_of_another() {
         assert_eq!(sides.state, before);
     }
 }
+
+#[test]
+fn nothing_that_is_told_of_a_record_of_ours_is_older_than_its_creation() {
+    for behind in [0, 400, 30_000] {
+        let mut sides = Sides::created([pd(Strategy::LastWriteWins)]);
+        let id = sides.only();
+        let asked = sides.link(id).version;
+        // Somebody takes it at once, and again; their clock is behind ours, by how much nobody knows.
+        for status in ["acknowledged", "triggered", "acknowledged"] {
+            sides.now = sides.now.checked_add(SignedDuration::from_millis(10)).unwrap();
+            let told = sides.now.checked_sub(SignedDuration::from_millis(behind)).unwrap();
+            sides.far().fields.insert(Field::Status, status.to_owned());
+            sides.webhook_of(id, told, Some(Field::Status));
+        }
+        assert_eq!(sides.value(Field::Status), Some("mitigated"), "{behind} ms behind");
+        assert_eq!(sides.link(id).version, asked, "nothing is read or written");
+        assert_eq!(sides.rules, ["taken", "taken", "taken"]);
+    }
+}

@@ -35,7 +35,10 @@ pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Confi
 fn as_parted(known: LinkField) -> LinkField {
     let (sent, received) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
     let held = known.theirs.as_ref().map(|theirs| Held {
-        seen: Theirs { value: theirs.value.clone(), stamp: Stamp::Read { sent, received } },
+        seen: Theirs {
+            value: theirs.value.clone(),
+            stamp: Stamp::Read { sent, received, made: false },
+        },
         asked: 0,
         judged: true,
         not_before: None,

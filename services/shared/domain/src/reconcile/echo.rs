@@ -219,9 +219,12 @@ fn is_done(value: &Value, by: &str) -> bool {
     value.as_deref().is_some_and(|value| parts(value).0 == by)
 }
 
-/// Whether a write of ours brought that value about, as far as is known.
+/// Whether a write of ours brought that value about, as far as is known. What a record was created
+/// with had no effect on anything.
 fn changes_to(landed: &Landed, by: &str) -> bool {
-    is_done(&landed.value, by) && !landed.over.as_ref().is_some_and(|over| is_done(&over.value, by))
+    !landed.creates()
+        && is_done(&landed.value, by)
+        && !landed.over.as_ref().is_some_and(|over| is_done(&over.value, by))
 }
 
 /// Rule 26: whether a value is there because a write of ours to another field put it there.

@@ -74,7 +74,7 @@ impl Draft<'_> {
                 self.miss(finding, &entry.id, entry.at);
             }
         }
-        let call = Call { wrote: true, lags: true, previous: &[] };
+        let call = Call { wrote: true, lags: true, made: false, previous: &[] };
         self.read(link, Some(&finding.reading), 0, call);
         for found in &finding.notes {
             let known = self.notes.len();

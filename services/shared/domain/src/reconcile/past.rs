@@ -77,6 +77,12 @@ pub(super) fn replace(seen: &mut LinkField, now: Theirs, clock: Offset) {
     let until = now.stamp.latest(clock);
     // A webhook that is the first to show a field most likely tells of the record's beginning.
     let first_read = matches!(now.stamp, Stamp::Read { .. });
+    let told = matches!(now.stamp, Stamp::Told { .. });
+    let made = |theirs: &Theirs| matches!(theirs.stamp, Stamp::Read { made: true, .. });
+    if told && seen.theirs.as_ref().is_some_and(made) {
+        // What the creation wrote is told by nothing that shows something else.
+        seen.landed.retain(|landed| !landed.creates());
+    }
     let before = seen.theirs.replace(now).map(|before| before.value);
     if before.is_none() && !first_read {
         return;

@@ -39,19 +39,19 @@ pub(super) fn apply(
         return draft.finish(false);
     }
     match &receipt.outcome {
-        Outcome::Settled { version, before, after, fates, uncertain, previous } => {
+        Outcome::Settled { version, before, after, made, fates, uncertain, previous } => {
             let fates = draft.own_fates(link, fates);
             draft.read(
                 link,
                 before.as_deref(),
                 *version,
-                Call { wrote: *uncertain, lags: true, previous },
+                Call { wrote: *uncertain, lags: true, made: false, previous },
             );
             draft.read(
                 link,
                 after.as_deref(),
                 *version,
-                Call { wrote: true, lags: false, previous },
+                Call { wrote: true, lags: false, made: *made, previous },
             );
             // Who changed the status last is us only where we changed it.
             let ours = fates.get(&Field::Status) == Some(&Fate::Sent);
@@ -65,7 +65,7 @@ pub(super) fn apply(
             draft.summoned(link, *request, *received, after.as_deref());
         }
         Outcome::Refused { version, before, reason, uncertain, previous } => {
-            let call = Call { wrote: *uncertain, lags: true, previous };
+            let call = Call { wrote: *uncertain, lags: true, made: false, previous };
             draft.read(link, before.as_deref(), version.unwrap_or(0), call);
             draft.refused(link, *version, reason, |intent| {
                 *uncertain || intent.attempted || was_tried(intent, previous)
@@ -82,6 +82,8 @@ pub(super) struct Call<'a> {
     pub(super) wrote: bool,
     /// Whether it may lag behind.
     pub(super) lags: bool,
+    /// Whether it is the answer to the call that created the record.
+    pub(super) made: bool,
     /// The versions that were attempted before it.
     pub(super) previous: &'a [u64],
 }
@@ -111,9 +113,10 @@ impl Draft<'_> {
     ) {
         let Some(Reading { sent, received, snapshot, .. }) = reading else { return };
         self.join(link, snapshot, *received);
-        let stamp = Stamp::Read { sent: *sent, received: *received };
+        let (sent, received, made) = (*sent, *received, call.made);
+        let stamp = Stamp::Read { sent, received, made };
         let actor = Actor::unnamed(Side::External);
-        let (edited, Call { wrote: attempted, lags, previous }) = (None, call);
+        let (edited, Call { wrote: attempted, lags, previous, .. }) = (None, call);
         self.see(&Sight {
             link,
             snapshot,
@@ -276,7 +279,7 @@ impl Draft<'_> {
     fn never_sent(&mut self, link: LinkId, field: Field, intent: &Intent, reading: &Reading) {
         let Some(echo) = intent.echo.clone() else { return };
         let value = Foreign { value: intent.value.clone(), label: None };
-        let stamp = Stamp::Read { sent: echo.lo, received: echo.hi };
+        let stamp = Stamp::Read { sent: echo.lo, received: echo.hi, made: false };
         let sight = Sight {
             link,
             snapshot: &reading.snapshot,

@@ -72,7 +72,6 @@ impl Draft<'_> {
     fn see_field(&mut self, sight: &Sight<'_>, field: Field, value: &Foreign, clock: Offset) {
         let lo = sight.stamp.earliest(clock);
         let hi = later(sight.stamp.latest(clock), sight.grain);
-        let undone = self.undoes(sight.link, field, value, lo);
         let named = self.link(sight.link).is_some_and(|link| is_known(link, &sight.actor));
         let Some(seen) = self.seen_mut(sight.link, field) else { return };
         let now = Theirs { value: value.clone(), stamp: sight.stamp };
@@ -105,14 +104,16 @@ impl Draft<'_> {
             }
             // Rule 10: what a write of ours went over is judged although it is past; what somebody
             // else went over is past.
-            News::Stale if due && (raced || undone) => {
+            News::Stale if due && (raced || self.undoes(sight.link, field, value, lo)) => {
                 self.judge(sight, field, value, &Authorship { raced: true, ..exact });
             }
             News::Stale if edited || sight.begins => {}
             News::Stale => self.find_gone_over(sight, field, &now, clock),
             News::Unordered => self.doubt(sight, field, now, due.then_some((exact, raced)), clock),
             News::Newer => {
-                replace(seen, now, clock);
+                if let Some(seen) = self.seen_mut(sight.link, field) {
+                    replace(seen, now, clock);
+                }
                 let again =
                     doubted.is_some_and(|held| held.judged && held.seen.value.value == value.value);
                 if again && settles {

@@ -222,7 +222,7 @@ impl Draft<'_> {
         self.see(&Sight {
             link: id,
             snapshot,
-            stamp: Stamp::Read { sent: *sent, received: *received },
+            stamp: Stamp::Read { sent: *sent, received: *received, made: false },
             edited: None,
             actor: by,
             answers: 0,

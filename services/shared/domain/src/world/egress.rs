@@ -37,6 +37,8 @@ struct Hand {
     sent: i64,
     origin: Origin,
     before: Option<(Reading, Shown)>,
+    /// Whether the answer in hand is that of the creation.
+    made: bool,
     fates: BTreeMap<Field, Fate>,
     rounds: u8,
     answer: Option<Answer>,
@@ -157,9 +159,18 @@ impl World {
         }
         let create = job.desired.create.clone().filter(|_| job.desired.record.is_none());
         let origin = if create.is_some() { Origin::Found } else { Origin::Linked };
-        let (token, sent) = (0, now);
-        let (before, fates, answer) = (None, BTreeMap::new(), None);
-        egress.hand = Some(Hand { job, token, sent, origin, before, fates, rounds: 0, answer });
+        let hand = Hand {
+            job,
+            token: 0,
+            sent: now,
+            origin,
+            before: None,
+            made: false,
+            fates: BTreeMap::new(),
+            rounds: 0,
+            answer: None,
+        };
+        egress.hand = Some(hand);
         match create {
             Some(create) => self.call(side, Request::Find { key: create.key }),
             None => self.call(side, Request::Read { lag: 0 }),
@@ -319,7 +330,10 @@ impl World {
         let version = hand.job.desired.version;
         let created = hand.origin == Origin::Created;
         match patch {
-            None if created => self.settled(side, hand, Some((reading, shown))),
+            None if created => {
+                hand.made = true;
+                self.settled(side, hand, Some((reading, shown)));
+            }
             None => {
                 hand.before = Some((reading, shown));
                 self.settled(side, hand, None);
@@ -333,13 +347,14 @@ impl World {
     }
 
     fn settled(&mut self, side: usize, hand: Hand, after: Option<(Reading, Shown)>) {
-        let Hand { job, before, fates, .. } = hand;
+        let Hand { job, before, made, fates, .. } = hand;
         let version = job.desired.version;
         let ((before, one), (after, other)) = (before.unzip(), after.unzip());
         let outcome = Outcome::Settled {
             version,
             before: before.map(Box::new),
             after: after.map(Box::new),
+            made,
             fates,
             uncertain: job.attempted,
             previous: self.hands[side].attempted_before(version),

@@ -363,11 +363,12 @@ impl Sides {
         self.later();
         let before = Some(Box::new(self.reading(id)));
         let (link, version) = (self.link(id).id, self.link(id).confirmed);
-        let (after, fates, uncertain) = (None, BTreeMap::new(), false);
+        let (after, made, uncertain) = (None, false, false);
+        let (fates, previous) = (BTreeMap::new(), Vec::new());
         self.report(
             id,
             link,
-            Outcome::Settled { version, before, after, fates, uncertain, previous: Vec::new() },
+            Outcome::Settled { version, before, after, made, fates, uncertain, previous },
         );
     }
 
@@ -418,11 +419,12 @@ impl Sides {
         }
         let wrote = before.is_none() || fates.values().any(|fate| *fate == Fate::Sent);
         let after = wrote.then(|| Box::new(self.reading(id)));
-        let (before, uncertain) = (before.map(Box::new), false);
+        let (made, before) = (before.is_none(), before.map(Box::new));
+        let (uncertain, previous) = (false, Vec::new());
         self.report(
             id,
             link,
-            Outcome::Settled { version, before, after, fates, uncertain, previous: Vec::new() },
+            Outcome::Settled { version, before, after, made, fates, uncertain, previous },
         );
     }
 
