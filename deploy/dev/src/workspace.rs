@@ -1,7 +1,7 @@
 //! Where the checkout is and where local things are kept.
 //!
-//! The root is the folder that holds `deploy/dev/runtimes.lock`. All data of the local runner lies under `.dev/` there,
-//! and what is installed lies in a cache of the user's, shared by every checkout.
+//! The root is the folder that holds `deploy/dev/runtimes.lock`. All data of the local runner lies under `.dev/` there
+//! or in the folder that `TANDEM_DEV_DIR` names, and what is installed lies in a cache of the user's, shared by every checkout.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -32,9 +32,18 @@ pub fn root() -> Result<PathBuf, NotInWorkspace> {
         .ok_or(NotInWorkspace)
 }
 
-/// The folder of the local runner's data in a checkout.
+/// Names another folder for the local runner's data, so that a checkout can hold a second stack.
+pub const DEV_DIR_ENV: &str = "TANDEM_DEV_DIR";
+
+/// The folder of the local runner's data.
 pub fn dev_dir(root: &Path) -> PathBuf {
-    root.join(".dev")
+    root.join(dev_name())
+}
+
+/// What that folder is called, seen from the root of the checkout.
+pub fn dev_name() -> PathBuf {
+    let named = env::var_os(DEV_DIR_ENV).filter(|path| !path.is_empty());
+    named.map_or_else(|| PathBuf::from(".dev"), PathBuf::from)
 }
 
 /// The per-user folder for installed programs; `None` where the user has no home.

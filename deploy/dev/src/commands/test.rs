@@ -1,5 +1,7 @@
 //! `cargo dev test`: the checks, then every test, with a NATS and a Postgres of their own.
 //!
+//! Last, the demonstration is played on a stack of its own.
+//!
 //! One Postgres serves the whole run (each test makes its own database in it) and is gone afterwards, however the run
 //! ends. Tests start their own nats-server from the program found here. What ran is counted from what the test runner
 //! itself reports, and a run of no test is a failure.
@@ -64,6 +66,12 @@ fn test(root: &Path, words: &[OsString], signals: &Signals) -> anyhow::Result<()
         }
     }
     stop(&mut postgres);
+    // The story as a newcomer sees it; a filter asks for certain tests, and it is not among them.
+    if words.is_empty() && !signals.asked() {
+        let mut demo = Command::new(std::env::current_exe()?);
+        demo.arg("demo").env(workspace::DEV_DIR_ENV, folder.path().join("demo"));
+        outcomes.push(steps::show("the demonstration", demo, signals));
+    }
     steps::line(format_args!("{} passed, {} failed", count.passed, count.failed));
     outcomes.into_iter().collect::<anyhow::Result<()>>()?;
     ensure!(count.passed > 0, "no test ran; see above, and whether the filter names any");

@@ -26,7 +26,8 @@ pub(crate) fn addresses(state: &State) -> anyhow::Result<()> {
     for (name, address) in &at.ops {
         line(format_args!("  {name:<24}{address}/metrics"))?;
     }
-    line("  data and logs           .dev/, .dev/log/")
+    let data = workspace::dev_name();
+    line(format_args!("  data and logs           {0}/, {0}/log/", data.display()))
 }
 
 /// Says what to try next.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
-use tandem_dev::Service;
+use tandem_dev::{Service, workspace};
 
 use crate::commands::steps::Signals;
 use crate::feed::{self, Feed};
@@ -55,9 +55,10 @@ impl Outdated {
                 let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 if let Some(refusal) = refusal {
                     bail!(
-                        "the data under .dev/nats is of another layout than this checkout's: {refusal}\n\
-                         `cargo dev up --fresh` starts over without the data under .dev; the checkout that \
-                         made it can still be run with it."
+                        "the data under {}/nats is of another layout than this checkout's: {refusal}\n\
+                         `cargo dev up --fresh` starts over without that data; the checkout that \
+                         made it can still be run with it.",
+                        workspace::dev_name().display()
                     );
                 }
                 thread::sleep(POLL);

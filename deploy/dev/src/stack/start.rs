@@ -97,8 +97,9 @@ impl Start<'_> {
         let Some(version) = version else { return Ok(bin?) };
         bin.with_context(|| {
             format!(
-                "the data under .dev/postgres is of Postgres {version}, which is not to be had here; \
-                 `cargo dev up --fresh` starts over without the data"
+                "the data under {}/postgres is of Postgres {version}, which is not to be had here; \
+                 `cargo dev up --fresh` starts over without the data",
+                workspace::dev_name().display()
             )
         })
     }
@@ -171,8 +172,9 @@ fn migrate(dev: &Path, state: &State) -> anyhow::Result<()> {
     fs::write(&log, &text)?;
     ensure!(
         output.status.success(),
-        "the database under .dev does not take this checkout's migrations:\n{}\n\
+        "the database under {} does not take this checkout's migrations:\n{}\n\
          If it was made by another version, `cargo dev up --fresh` starts over without the data.",
+        workspace::dev_name().display(),
         String::from_utf8_lossy(&text).trim_end()
     );
     Ok(())

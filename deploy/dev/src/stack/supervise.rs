@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use tandem_dev::{Nats, Postgres, Service};
+use tandem_dev::{Nats, Postgres, Service, workspace};
 
 use super::state::{self, Process};
 use super::{Stack, configure};
@@ -90,11 +90,12 @@ impl Restarts {
 
 /// Where a part's log is, from the root of the checkout.
 fn log_of(name: &str) -> String {
-    match name {
-        "nats-server" => ".dev/nats/nats.log".to_owned(),
-        "postgres" => ".dev/postgres/postgres.log".to_owned(),
-        service => format!(".dev/log/{service}.log"),
-    }
+    let log = match name {
+        "nats-server" => "nats/nats.log".to_owned(),
+        "postgres" => "postgres/postgres.log".to_owned(),
+        service => format!("log/{service}.log"),
+    };
+    workspace::dev_name().join(log).display().to_string()
 }
 
 impl Stack {
