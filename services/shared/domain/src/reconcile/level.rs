@@ -135,11 +135,9 @@ impl Leveller<'_> {
         }
         if create.is_some() {
             // A label has no value by itself: whatever is seen was given to it. Where the platform
-            // never said anything, or has no say, what the record begins with is all there is; but
-            // its first title is always ours.
-            let says = |field: &Field| {
-                self.config.writes(*field) && self.incident.fields.contains_key(field)
-            };
+            // never said anything, what the record begins with is all there is; but its first title
+            // is always ours.
+            let says = |field: &Field| self.incident.fields.contains_key(field);
             let by_itself = |field: &&Field| {
                 let title = **field == Field::Title;
                 !want.contains_key(field)

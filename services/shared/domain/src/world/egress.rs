@@ -28,6 +28,8 @@ pub(super) struct Job {
     failures: i64,
     /// Whether a call of it, or of an older one, may have landed unseen.
     attempted: bool,
+    /// Whether the broker delivered it before, perhaps to a copy that reported it and died.
+    again: bool,
 }
 
 #[derive(Debug)]
@@ -107,12 +109,13 @@ impl World {
         let egress = &mut self.hands[side];
         let Some((desired, deliveries)) = &mut egress.broker else { return };
         *deliveries += 1;
-        let attempted = *deliveries > 1 || now < egress.unsure_until;
+        let again = *deliveries > 1;
+        let attempted = again || now < egress.unsure_until;
         let creates = desired.record.is_none();
         let settled = if attempted && creates { now + SETTLING } else { now };
         let held = desired.not_before.map_or(now, |at| super::millis(at) + 1);
         let (desired, due) = (desired.clone(), settled.max(held));
-        let mut job = Job { desired, due, failures: 0, attempted };
+        let mut job = Job { desired, due, failures: 0, attempted, again };
         if let Some(older) = egress.slot.take() {
             let waits = older.failures > 0 || attempted || job.desired.not_before.is_some();
             job.due = if waits { job.due.max(older.due) } else { job.due.min(older.due) };
@@ -146,11 +149,17 @@ impl World {
     /// Begins what is due.
     pub(super) fn work(&mut self, side: usize) {
         let now = self.now;
+        let confirmed = self.link(side).map_or(0, |link| link.confirmed);
         let egress = &mut self.hands[side];
         if egress.hand.is_some() {
             return;
         }
         let Some(job) = egress.slot.take() else { return };
+        if job.again && job.failures == 0 && job.desired.version <= confirmed {
+            // Somebody did it, and its report was taken in: it is not done a second time.
+            egress.broker.take_if(|(held, _)| held.version == job.desired.version);
+            return;
+        }
         if job.due > now {
             let wait = job.due - now;
             egress.slot = Some(job);
