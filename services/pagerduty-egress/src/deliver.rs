@@ -10,7 +10,7 @@ use std::{
 
 use jiff::SignedDuration;
 use reqwest::Client;
-use tandem_bus::{Bus, publish::Outgoing};
+use tandem_bus::{Bus, publish::Outgoing, reported::Asked};
 use tandem_connectors::pagerduty::refusal::Class;
 use tandem_domain::{
     event::{Outcome, Reading},
@@ -32,6 +32,10 @@ use crate::{
     settle::{self, Setback},
     work::Task,
 };
+
+/// How long the answer may take whether something was reported. Without one it is done again, which
+/// is right as long as nobody has changed anything since.
+const ANSWERED: Duration = Duration::from_millis(500);
 
 /// What delivering needs, shared by all work of one integration.
 #[derive(Debug)]
@@ -67,6 +71,9 @@ pub struct Delivery {
 impl Delivery {
     /// Carries a piece of work out and reports; `None` when all of that is done.
     pub async fn run(&self, permit: Permit, job: &Job) -> Option<Again> {
+        if self.was_reported(job).await {
+            return None;
+        }
         let _turn = match job.work.record() {
             Some(record) => Some(self.turns.take(record).await),
             None => None,
@@ -107,6 +114,21 @@ impl Delivery {
             }
         };
         again.map(|again| Again { attempted: again.attempted || wrote, ..again })
+    }
+
+    /// Whether a copy that is gone did this and reported it, and only the broker never heard.
+    async fn was_reported(&self, job: &Job) -> bool {
+        let work = &job.work;
+        if !work.delivered_before || work.sent_again || job.failures > 0 {
+            return false;
+        }
+        let (integration, since) = (work.integration(), work.stored_at);
+        let asked = Asked { work: work.id(), since };
+        let reported = self.bus.is_reported(&self.connector, integration, &asked, ANSWERED).await;
+        if reported == Some(true) {
+            tracing::info!(work = asked.work, "was done and reported by another copy");
+        }
+        reported == Some(true)
     }
 
     /// What was read for a state that a newer one has overtaken is told all the same: it may be the

@@ -161,7 +161,7 @@ mod tests {
         let traceparent =
             Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
         let stored_at = Timestamp::UNIX_EPOCH;
-        Work { task, original, traceparent, stored_at, sent_again: false }
+        Work { task, original, traceparent, stored_at, sent_again: false, delivered_before: false }
     }
 
     fn desired(record: Option<&str>) -> Work {

@@ -226,7 +226,7 @@ impl Runner {
     fn offer(&mut self, work: Work, taken: Taken) -> Vec<Ticket<Taken>> {
         // An earlier delivery may have been worked on by a copy that is gone; what it sent last,
         // which was before this one took over, may take effect a little later still.
-        let (now, attempted) = (Instant::now(), taken.deliveries > 1 || work.sent_again);
+        let (now, attempted) = (Instant::now(), work.delivered_before || work.sent_again);
         let mut due = now;
         if attempted && work.creates() {
             due = due.max(self.began + self.delivery.settling);

@@ -56,6 +56,8 @@ pub struct Work {
     pub stored_at: Timestamp,
     /// Whether it was sent again because nothing was heard of it: it may have been done.
     pub sent_again: bool,
+    /// Whether this very message was delivered before, perhaps to a copy that reported and died.
+    pub delivered_before: bool,
 }
 
 /// What a message may say besides its task.
@@ -81,6 +83,7 @@ impl Work {
             traceparent: taken.traceparent().map(str::to_owned),
             stored_at: again_since.map_or(taken.stored_at, |since| since.min(taken.stored_at)),
             sent_again: again_since.is_some(),
+            delivered_before: taken.deliveries > 1,
         })
     }
 

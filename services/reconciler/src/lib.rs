@@ -4,7 +4,7 @@
 //! acknowledges only after the commit; [`relay`] publishes what was decided. A crash anywhere in
 //! between repeats a batch, and the inbox makes the repetition change nothing. [`sweep`] has links
 //! compared again after a change of configuration, [`unseen`] has records read that nobody saw for long;
-//! [`healing`] keeps how far healers have come, [`seal`] seals what was decided.
+//! [`healing`] keeps how far healers have come, [`reported`] tells which work was reported, [`seal`] seals what was decided.
 
 use mimalloc::MiMalloc;
 
@@ -17,6 +17,7 @@ mod index;
 mod load;
 mod measure;
 pub mod relay;
+pub mod reported;
 pub mod seal;
 pub mod settings;
 pub mod sweep;

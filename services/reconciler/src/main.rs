@@ -5,7 +5,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use secrecy::ExposeSecret;
 use tandem_bus::Bus;
 use tandem_reconciler::{
-    apply::Applier, healing, relay::Relay, seal::Sealer, settings::Settings, sweep::Sweeper, unseen,
+    apply::Applier, healing, relay::Relay, reported, seal::Sealer, settings::Settings,
+    sweep::Sweeper, unseen,
 };
 use tandem_runtime::{Stop, ops, process};
 use tandem_store::Store;
@@ -46,6 +47,7 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     let sweeper = Sweeper::new(store.clone(), bus.clone());
     stop.spawn("sweep", sweeper.run(stop.clone()));
     stop.spawn("healing", healing::run(store.clone(), bus.clone(), stop.clone()));
+    stop.spawn("reported", reported::run(store.clone(), bus.clone(), stop.clone()));
     let unseen_after = Duration::from_secs(settings.compare_after.into());
     let unseen = unseen::run(store.clone(), bus.clone(), unseen_after, stop.clone());
     stop.spawn("unseen", unseen);

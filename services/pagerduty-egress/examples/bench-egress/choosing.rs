@@ -64,5 +64,6 @@ fn work(n: u32, version: u64) -> Arc<Work> {
         traceparent: None,
         stored_at: jiff::Timestamp::UNIX_EPOCH,
         sent_again: false,
+        delivered_before: false,
     })
 }

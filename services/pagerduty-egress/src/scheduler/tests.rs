@@ -20,7 +20,14 @@ fn link(n: u8) -> LinkId {
 fn work(task: Task) -> Arc<Work> {
     let original = bytes::Bytes::new();
     let stored_at = Timestamp::UNIX_EPOCH;
-    Arc::new(Work { task, original, traceparent: None, stored_at, sent_again: false })
+    Arc::new(Work {
+        task,
+        original,
+        traceparent: None,
+        stored_at,
+        sent_again: false,
+        delivered_before: false,
+    })
 }
 
 /// A state that changes a title.

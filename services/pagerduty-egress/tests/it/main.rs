@@ -5,6 +5,8 @@ mod account;
 #[cfg(test)]
 mod acts;
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod chance;
 #[cfg(test)]
 mod copies;

@@ -36,7 +36,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
 /// How long what is uncertain may still take effect: the margin is a second. It counts from before
 /// the request left, and is seen here from when it came: less the way of one of them.
 pub(crate) const SETTLING: Duration = Duration::from_millis(1_600);
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 pub(crate) struct Stage {

@@ -77,6 +77,14 @@ pub fn healing(connector: &Connector, integration: IntegrationId) -> String {
 /// The healers of all integrations.
 pub const HEALING: &str = "tandem.heal.*.*";
 
+/// Where it is asked whether a piece of an integration's work was reported; nothing is stored.
+pub fn reported(connector: &Connector, integration: IntegrationId) -> String {
+    format!("tandem.reported.{connector}.{integration}")
+}
+
+/// Such questions about all integrations.
+pub const REPORTED: &str = "tandem.reported.*.*";
+
 /// Where a public event goes.
 pub fn feed(org: &Org, incident: IncidentId, happening: Happening) -> String {
     format!("incidents.v1.{org}.{incident}.{}", happening.name())

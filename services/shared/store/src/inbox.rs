@@ -90,6 +90,30 @@ pub async fn add(conn: &mut PgConnection, arrivals: &[Arrival]) -> Result<(), St
     if added.rows_affected() == arrivals.len() as u64 { Ok(()) } else { Err(StoreError::Raced) }
 }
 
+/// Whether a report of a piece of work was taken in, whatever it came to, since a time.
+pub async fn reported(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    work: &str,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let ids = ["settled", "refused", "noted", "summoned"].map(|kind| format!("{work}-{kind}"));
+    let [_, source] = sources(integration);
+    sqlx::query_scalar!(
+        r#"
+        select exists (
+            select from inbox where source = $1 and delivery = any($2) and at >= $3
+        ) as "reported!"
+        "#,
+        source,
+        &ids,
+        since.to_sqlx() as jiff_sqlx::Timestamp
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(StoreError::doing("looking for a report"))
+}
+
 /// How many events of an integration were ignored for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {

@@ -67,3 +67,37 @@ async fn ignored_events_are_counted_by_reason_and_listed(
     let found = inbox::list_ignored(&mut conn, integration_id(), outside, None, 9).await.unwrap();
     assert_eq!(found.len(), 2);
 }
+
+#[sqlx::test]
+async fn a_report_is_known_by_its_work_whatever_it_came_to(
+    _: PgPoolOptions,
+    database: PgConnectOptions,
+) {
+    let store = store(&database);
+    let mut conn = store.acquire().await.unwrap();
+    let report = |delivery: &str, number| Arrival {
+        source: format!("receipts-{}", integration_id()),
+        delivery: delivery.to_owned(),
+        event: delivery.to_owned(),
+        kind: "receipt",
+        ..arrival(number, "applied")
+    };
+    inbox::add(
+        &mut conn,
+        &[report("lnk_1-v7-settled", 5), report("nte_1-noted", 6), arrival(7, "applied")],
+    )
+    .await
+    .unwrap();
+    for (work, since, reported) in [
+        ("lnk_1-v7", 4, true),
+        ("lnk_1-v7", 5, true),
+        // Sent again by hand since then.
+        ("lnk_1-v7", 6, false),
+        ("lnk_1-v8", 4, false),
+        ("nte_1", 4, true),
+        ("d7", 4, false),
+    ] {
+        let found = inbox::reported(&mut conn, integration_id(), work, at(since)).await.unwrap();
+        assert_eq!(found, reported, "{work} since {since}");
+    }
+}
