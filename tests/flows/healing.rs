@@ -1,7 +1,8 @@
-//! What nobody told: webhooks switched off, titles without a webhook.
+//! What nobody told: webhooks switched off, titles without a webhook, a broker without its disk.
 
 mod agree;
 mod subscribed;
+mod wiped;
 
 use std::time::Duration;
 
@@ -188,7 +189,14 @@ async fn one_record_that_cannot_be_read_holds_up_no_other_and_is_not_forgotten()
     }
     let mitigated = |it: &Value| it["status"] == "mitigated";
     stack.incident_of(&known[2], "the others arrive", mitigated).await;
-    // Whoever follows knows what is owed, or has not been told that it was passed.
+    eventually("it is owed", Duration::from_secs(30), || async {
+        match stack.count("select jsonb_array_length(owed)::bigint from healing").await {
+            1 => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    // Whoever follows knows what is owed.
     tokio::task::block_in_place(|| {
         stack.egress.kill9().unwrap();
         stack.egress.resume().unwrap();

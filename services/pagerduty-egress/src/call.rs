@@ -21,6 +21,7 @@ use tandem_connectors::pagerduty::{
     rest::{Method, Request},
 };
 use tandem_domain::{
+    clock::Offset,
     field::Field,
     incident::{Actor, Side},
 };
@@ -63,6 +64,13 @@ pub struct Answer<T> {
     pub date: Option<Timestamp>,
     /// What was asked for.
     pub value: T,
+}
+
+impl<T> Answer<T> {
+    /// How far the far side's clock is from ours, narrowed by what this answer tells of it.
+    pub fn measure(&self, clock: Offset) -> Offset {
+        self.date.map_or(clock, |date| clock.answered(date, self.sent, self.received))
+    }
 }
 
 /// Why a call gave nothing.

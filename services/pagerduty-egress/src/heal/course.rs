@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use tandem_domain::{
+    clock::Offset,
     finding::{Cursor, Owed},
     id::RecordId,
 };
@@ -62,6 +63,13 @@ pub fn since(cursor: &Cursor) -> Timestamp {
     Timestamp::from_second(since.as_second()).unwrap_or(since)
 }
 
+/// The earliest that a log can say of something that happened at an instant of our clock or later: by
+/// the far side's clock, which tells whole seconds.
+pub fn earliest_there(ours: Timestamp, clock: Offset) -> Timestamp {
+    let there = ours.checked_add(SignedDuration::from_micros(clock.lo)).unwrap_or(ours);
+    Timestamp::from_second(there.as_microsecond().div_euclid(1_000_000)).unwrap_or(there)
+}
+
 /// Up to when lines are old enough that their webhooks should have come, by the far side's clock.
 pub fn horizon(now: Timestamp, ripe: SignedDuration) -> Timestamp {
     let horizon = earlier(now, ripe);
@@ -74,7 +82,8 @@ fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// Puts lines into steps of about `size` records. Each record comes once, with all of its lines;
-/// lines that come after the horizon, or were reported, or happened before `began`, are left out.
+/// lines that come after the horizon, or were reported, or happened before `began`, are left out. Both
+/// ends are as the log tells time: see [`earliest_there`].
 pub fn steps<T: Dated>(
     lines: Vec<T>,
     (began, horizon): (Timestamp, Timestamp),

@@ -11,7 +11,7 @@ use tandem_connectors::pagerduty::{
     rest::Request,
 };
 use tandem_domain::{
-    clock::DIFFERENCE_MAX,
+    clock::{DIFFERENCE_MAX, Offset},
     finding::{Cursor, Owed},
     id::RecordId,
 };
@@ -37,6 +37,8 @@ struct Had {
     heard: Timestamp,
     /// The far side's clock when its first page was had.
     now: Timestamp,
+    /// How far that is from ours.
+    clock: Offset,
 }
 
 impl Healer<'_> {
@@ -53,7 +55,7 @@ impl Healer<'_> {
         }
         let mut paid = self.pay(&cursor).await?;
         let horizon = course::horizon(had.now, self.delivery.rhythm.ripe);
-        let span = (known.began, horizon);
+        let span = (course::earliest_there(known.began, had.clock), horizon);
         for step in course::steps(had.walked.lines, span, &self.reported, STEP) {
             let owed = self.report_all(&step.records, had.heard).await?;
             self.dealt_with().await?;
@@ -76,7 +78,7 @@ impl Healer<'_> {
     /// Reads a log to its end.
     async fn walk(&self, request: impl Fn(Place) -> Request + Send) -> Result<Had, Cut> {
         let mut walk = Walk::new(PAGE, LAST_OFFSET);
-        let mut began = None;
+        let (mut began, mut clock) = (None, Offset::default());
         let mut heard = clock::now();
         while let Some(place) = walk.next() {
             let page = self.call(request(place), history::read_log).await;
@@ -85,10 +87,11 @@ impl Healer<'_> {
             // The far side tells its time; without that, the earliest it can be counts.
             let latest = page.sent.checked_sub(DIFFERENCE_MAX).unwrap_or(page.sent);
             began.get_or_insert_with(|| page.date.unwrap_or(latest));
+            clock = page.measure(clock);
             let value: Page<Line> = page.value;
             walk.take(value);
         }
-        Ok(Had { walked: walk.walked(), heard, now: began.unwrap_or(heard) })
+        Ok(Had { walked: walk.walked(), heard, now: began.unwrap_or(heard), clock })
     }
 
     /// Reports records; gives those that could not be read.

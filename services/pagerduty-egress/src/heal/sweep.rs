@@ -4,7 +4,7 @@
 //! resolved with nobody told. After a restart nothing is remembered; then what has changed since the
 //! last sweep that is known is read, by the time the list shows.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
 use tandem_bus::heal::{Known, Progress, Swept};
@@ -12,7 +12,7 @@ use tandem_connectors::pagerduty::{
     directory::{LAST_OFFSET, PAGE},
     history::{self, Glimpse},
 };
-use tandem_domain::id::RecordId;
+use tandem_domain::{clock::Offset, id::RecordId};
 use tandem_runtime::clock;
 
 use super::{Cut, Healer, course, look::Looked};
@@ -28,6 +28,8 @@ struct Listed {
     calls: u32,
     /// Whether that is all of it.
     whole: bool,
+    /// How far the far side's clock is from ours.
+    clock: Offset,
 }
 
 impl Healer<'_> {
@@ -62,7 +64,11 @@ impl Healer<'_> {
             prints.extend(left);
         }
         self.prints = prints;
-        all_seen &= self.read_all(stale, known).await?;
+        let began = course::earliest_there(known.began, listed.clock);
+        // A record nobody knows is the log's to find, which tells its history; only one that the log
+        // has passed over begins with what a sweep shows.
+        let passed = began..course::since(&known.cursor);
+        all_seen &= self.read_all(stale, &passed).await?;
         if all_seen {
             self.dealt_with().await?;
             let records = u64::try_from(records).unwrap_or(u64::MAX);
@@ -73,17 +79,15 @@ impl Healer<'_> {
         Ok(listed.calls)
     }
 
-    /// Reads what is not what it was; says whether all of it could be read.
+    /// Reads what is not what it was; says whether all of it could be read. Of what came to be in the
+    /// time that is `passed`, an incident may begin.
     async fn read_all(
         &mut self,
         stale: Vec<(RecordId, Option<u64>)>,
-        known: &Known,
+        passed: &Range<Timestamp>,
     ) -> Result<bool, Cut> {
         let (mut all, mut failed) = (true, 0);
         for (record, print) in stale {
-            // A record nobody knows is the log's to find, which tells its history; only one that the
-            // log has passed over begins with what a sweep shows.
-            let passed = known.began..course::since(&known.cursor);
             let begins = |at: Option<Timestamp>| at.is_some_and(|at| passed.contains(&at));
             let looked =
                 self.look(&record, (&[], clock::now()), |seen| begins(seen.created_at)).await?;
@@ -110,9 +114,12 @@ impl Healer<'_> {
 
     async fn list(&self) -> Result<Listed, Cut> {
         let (mut glimpses, mut calls, mut offset) = (Vec::new(), 0, 0);
+        let mut clock = Offset::default();
         loop {
             let page = self.call(history::open(offset), history::read_open).await;
-            let page = page.map_err(|_| Cut::Away)?.value;
+            let page = page.map_err(|_| Cut::Away)?;
+            clock = page.measure(clock);
+            let page = page.value;
             calls += 1;
             glimpses.extend(page.items);
             offset += PAGE;
@@ -121,7 +128,7 @@ impl Healer<'_> {
                 if !whole {
                     tracing::warn!(integration = %self.id, "more is open than can be listed");
                 }
-                return Ok(Listed { glimpses, calls, whole });
+                return Ok(Listed { glimpses, calls, whole, clock });
             }
         }
     }

@@ -135,3 +135,20 @@ async fn what_the_log_tells_is_reported_once_with_who_did_it_and_when() {
     assert_eq!(notes, ["on it"]);
     assert!(finding.reading.sent >= finding.heard);
 }
+
+#[tokio::test]
+async fn what_happens_in_the_very_second_in_which_it_is_begun_to_look_is_found() {
+    let mut stage = Stage::unready().await;
+    let record = stage.record("alarm");
+    let shown = stage.pagerduty.incidents().remove(0);
+    let second: Timestamp = shown["created_at"].as_str().unwrap().parse().unwrap();
+    // The log tells whole seconds, so to it the record came to be before anybody looked.
+    let began = second.checked_add(SignedDuration::from_millis(999)).unwrap();
+    let kept = Kept::with(&stage, began).await;
+    stage.configure(snapshot(1, &stage.pagerduty.url)).await;
+    stage.start_healing(["1", "1", "86400", "86400"]);
+    eventually("it is found", async || !kept.findings.lock().unwrap().is_empty()).await;
+    let finding = kept.findings.lock().unwrap()[0].clone();
+    assert_eq!(finding.reading.snapshot.record, record);
+    assert!(finding.begins && finding.history[0].begins);
+}

@@ -227,6 +227,29 @@ proptest! {
     }
 
     #[test]
+    fn what_happens_once_it_is_looked_for_is_told_later_than_that_whatever_the_clocks(
+        began in 0..5_000_000_i64,
+        after in 0..5_000_000_i64,
+        apart in -50_000_000..50_000_000_i64,
+        asked in 0..2_000_000_i64,
+        way in (0..900_000_i64, 0..900_000_i64),
+    ) {
+        let at = |micros: i64| {
+            Timestamp::from_microsecond(1_700_000_000_000_000 + micros).unwrap()
+        };
+        let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap();
+        let (sent, received) = (at(asked), at(asked + way.0 + way.1));
+        let date = whole(at(asked + way.0 + apart));
+        let clock = Offset::default().answered(date, sent, received);
+        let told = whole(at(began + after + apart));
+        prop_assert!(earliest_there(at(began), clock) <= told);
+        prop_assert!(earliest_there(at(began), Offset::default()) <= told);
+        // What was there long before is not brought in.
+        let long_before = whole(at(began + apart - 4_000_000));
+        prop_assert!(earliest_there(at(began), clock) > long_before);
+    }
+
+    #[test]
     fn a_walk_sees_everything_that_was_there_when_it_began(
         written in written(),
         page in 1..7_usize,
