@@ -165,8 +165,8 @@ impl Healer<'_> {
     /// Notices that the stream is another one: whatever was reported into the old one may be lost.
     async fn stand_on_stream(&mut self) -> Result<(), Cut> {
         let now = self.delivery.bus.mark().await.map_err(|_| Cut::Broker)?;
-        if self.stream.is_some_and(|before| !before.is_of(&now)) {
-            tracing::warn!(integration = %self.id, "the broker lost its disk: looking again");
+        if self.stream.is_some_and(|before| !now.follows(&before)) {
+            tracing::warn!(integration = %self.id, "the broker lost what it had: looking again");
             self.reported = Reported::default();
             self.prints.clear();
         }
@@ -177,7 +177,7 @@ impl Healer<'_> {
     /// Waits until all that was reported was dealt with.
     async fn dealt_with(&mut self) -> Result<(), Cut> {
         let mark = self.delivery.bus.mark().await.map_err(|_| Cut::Broker)?;
-        if self.stream.is_none_or(|before| !before.is_of(&mark)) {
+        if self.stream.is_none_or(|before| !mark.follows(&before)) {
             return Err(Cut::Waiting);
         }
         let until = Instant::now() + DEALT_WITHIN;

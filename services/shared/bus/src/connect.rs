@@ -1,11 +1,14 @@
 //! The connection: it comes back by itself, and the topology with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_nats::{
     ConnectOptions, Event, ServerAddr,
     connection::State,
-    jetstream::{self, kv},
+    jetstream::{self, kv, stream},
 };
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
@@ -116,13 +119,44 @@ impl Bus {
     /// Makes sure that every stream and the bucket exist as [`topology`] says.
     pub async fn ensure_topology(&self) -> Result<(), Unavailable> {
         for config in topology::streams() {
-            self.jetstream
-                .create_or_update_stream(config)
+            self.ensure_stream(config)
                 .await
-                .map_err(Box::from)
                 .map_err(Unavailable::because("creating the streams"))?;
         }
         self.config_bucket().await?;
+        Ok(())
+    }
+
+    /// Makes sure of one stream.
+    ///
+    /// One that is made anew counts on from the time, in microseconds, and so beyond every place that
+    /// one before it has given: what is ordered by places stays in order over the loss of the broker's
+    /// disk, and an acknowledgement that is late by as much is for no message that there is now.
+    async fn ensure_stream(
+        &self,
+        config: stream::Config,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if let Ok(held) = self.jetstream.get_stream(&config.name).await {
+            return self.keep_stream(&held, config).await;
+        }
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros();
+        let first_sequence = u64::try_from(since).ok();
+        let new = stream::Config { first_sequence, ..config.clone() };
+        if self.jetstream.create_stream(new).await.is_ok() {
+            return Ok(());
+        }
+        // Somebody else may have made it meanwhile.
+        let held = self.jetstream.get_stream(&config.name).await?;
+        self.keep_stream(&held, config).await
+    }
+
+    async fn keep_stream(
+        &self,
+        held: &stream::Stream,
+        config: stream::Config,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let first_sequence = held.cached_info().config.first_sequence;
+        self.jetstream.update_stream(stream::Config { first_sequence, ..config }).await?;
         Ok(())
     }
 

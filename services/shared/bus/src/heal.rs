@@ -172,8 +172,9 @@ impl Bus {
 }
 
 impl Mark {
-    /// Whether two marks are of one stream.
-    pub const fn is_of(&self, other: &Self) -> bool {
-        self.created == other.created
+    /// Whether this is a later mark of the same stream as an earlier one. It is not where the stream
+    /// is another one, nor where the broker came back with less of it than there was.
+    pub const fn follows(&self, earlier: &Self) -> bool {
+        self.created == earlier.created && self.sequence >= earlier.sequence
     }
 }

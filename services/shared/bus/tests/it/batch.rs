@@ -46,8 +46,9 @@ impl Stage {
 
     /// The headers of all messages, in the stream's order.
     async fn headers(&self) -> Vec<HeaderMap> {
-        let last = self.stream.get_info().await.unwrap().state.last_sequence;
-        let messages = (1..=last).map(|sequence| self.stream.get_raw_message(sequence));
+        let state = self.stream.get_info().await.unwrap().state;
+        let messages = (state.first_sequence..=state.last_sequence)
+            .map(|sequence| self.stream.get_raw_message(sequence));
         join_all(messages).await.into_iter().map(|message| message.unwrap().headers).collect()
     }
 }
@@ -66,14 +67,14 @@ fn id_of(headers: &HeaderMap) -> u32 {
 async fn what_comes_at_the_same_time_is_stored_in_batches_and_one_alone_at_once() {
     let stage = stage().await;
     let alone = stage.gathering.publish(message(1000)).await.unwrap();
-    assert_eq!(alone, Stored { sequence: 1, duplicate: false });
+    assert!(!alone.duplicate);
     let stored = stage.publish(0..500).await;
     let headers = stage.headers().await;
     assert_eq!(headers.len(), 501);
     for (id, stored) in (0..).zip(stored) {
         let stored = stored.unwrap();
         assert!(!stored.duplicate);
-        let at = usize::try_from(stored.sequence).unwrap() - 1;
+        let at = usize::try_from(stored.sequence - alone.sequence).unwrap();
         assert_eq!(id_of(&headers[at]), id, "the place that was told is where it lies");
     }
     let in_batches = headers.iter().filter(|it| it.get("Nats-Batch-Id").is_some()).count();
