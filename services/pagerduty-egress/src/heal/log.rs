@@ -27,8 +27,6 @@ use crate::call::Trouble;
 
 /// About how many records a step has: so much is done again when it is cut short.
 const STEP: usize = 100;
-/// So many records failing one after the other are not each other's trouble.
-const OUTAGE: usize = 4;
 
 /// A log as it was read.
 struct Had {
@@ -105,10 +103,7 @@ impl Healer<'_> {
             match self.look(record, (lines, heard), |_| true).await? {
                 Looked::Reported | Looked::Gone => failed = 0,
                 Looked::Failed => {
-                    failed += 1;
-                    if failed >= OUTAGE {
-                        return Err(Cut::Away);
-                    }
+                    self.bear(&mut failed).await?;
                     let since = lines.first().map_or(heard, |line| line.at);
                     owed.push(Owed { record: record.clone(), since });
                 }
@@ -122,7 +117,7 @@ impl Healer<'_> {
 
     /// Looks again at what is owed; gives what is not any more.
     async fn pay(&self, cursor: &Cursor) -> Result<BTreeSet<RecordId>, Cut> {
-        let mut paid = BTreeSet::new();
+        let (mut paid, mut in_a_row) = (BTreeSet::new(), 0);
         for Owed { record, since } in &cursor.owed {
             let mut walk = Walk::new(PAGE, LAST_OFFSET);
             let mut heard = clock::now();
@@ -143,6 +138,10 @@ impl Healer<'_> {
             }
             let lines = walk.walked().lines;
             let looked = self.look(record, (&lines, heard), |_| !lines.is_empty()).await?;
+            match looked {
+                Looked::Failed => self.bear(&mut in_a_row).await?,
+                Looked::Reported | Looked::Gone => in_a_row = 0,
+            }
             // Without its history, what it holds now is better than nothing, and not enough.
             if looked == Looked::Gone || (looked == Looked::Reported && !failed) {
                 paid.insert(record.clone());

@@ -19,6 +19,7 @@ use tandem_domain::{
     finding::{Finding, FoundNote},
     id::RecordId,
 };
+use tandem_runtime::clock;
 
 use super::{Cut, Healer};
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
     report,
 };
 
+/// After so many records that fail one after the other it is asked whether anything is answered.
+const OUTAGE: usize = 4;
 /// The most text of notes that goes into one finding: escaped, it still fits a message.
 const NOTES_MAX: usize = 128 * 1024;
 
@@ -87,6 +90,19 @@ impl Healer<'_> {
                 }
             },
         }
+    }
+
+    /// Takes a record that could not be read for that record's own trouble, unless `in_a_row` says
+    /// that so many have failed that it may be everybody's: then only if something else is answered.
+    pub(super) async fn bear(&self, in_a_row: &mut usize) -> Result<(), Cut> {
+        *in_a_row += 1;
+        if *in_a_row < OUTAGE {
+            return Ok(());
+        }
+        *in_a_row = 0;
+        // As good as nothing has happened since now, so this is the cheapest of lists.
+        let asked = self.call(history::log(clock::now(), None, 0), history::read_log).await;
+        asked.map(drop).map_err(|_| Cut::Away)
     }
 
     async fn see(

@@ -19,8 +19,6 @@ use super::{Cut, Healer, course, look::Looked};
 
 /// The two clocks may differ, and a list may lag behind.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
-/// So many records failing one after the other are not each other's trouble.
-const OUTAGE: usize = 4;
 
 /// What is open, as it was listed.
 struct Listed {
@@ -94,10 +92,7 @@ impl Healer<'_> {
             match (looked, print) {
                 (Looked::Failed, _) => {
                     all = false;
-                    failed += 1;
-                    if failed >= OUTAGE {
-                        return Err(Cut::Away);
-                    }
+                    self.bear(&mut failed).await?;
                 }
                 (Looked::Reported | Looked::Gone, Some(print)) => {
                     failed = 0;

@@ -15,6 +15,7 @@ use tandem_domain::{
     event::Event,
     finding::{Cursor, Finding},
 };
+use tandem_pagerduty_sim::{Effect, ErrorBody, RestFault};
 
 use crate::stage::{Stage, at, eventually, snapshot};
 
@@ -151,4 +152,39 @@ async fn what_happens_in_the_very_second_in_which_it_is_begun_to_look_is_found()
     let finding = kept.findings.lock().unwrap()[0].clone();
     assert_eq!(finding.reading.snapshot.record, record);
     assert!(finding.begins && finding.history[0].begins);
+}
+
+#[tokio::test]
+async fn any_number_of_records_that_cannot_be_read_are_owed_and_hold_up_no_other() {
+    const FAILING: usize = 9;
+    let mut stage = Stage::unready().await;
+    let since = stage_time().checked_sub(SignedDuration::from_secs(5)).unwrap();
+    let kept = Kept::with(&stage, since).await;
+    let mut failing: Vec<_> = (0..FAILING).map(|n| stage.record(&format!("bad {n}"))).collect();
+    let good = stage.record("good");
+    for record in &failing {
+        let effect = Effect::Error { status: 500, body: ErrorBody::Json, applied: false };
+        let (method, path) = (Some("GET".to_owned()), Some(format!("/incidents/{record}")));
+        let fault = RestFault { next: None, probability: None, method, path_prefix: path, effect };
+        stage.pagerduty.turn(|knobs| knobs.rest.push(fault));
+    }
+    stage.configure(snapshot(1, &stage.pagerduty.url)).await;
+    stage.start_healing(["1", "1", "86400", "86400"]);
+    failing.sort();
+    eventually("they are owed", async || {
+        let owed = kept.known.lock().unwrap().cursor.owed.clone();
+        owed.into_iter().map(|owed| owed.record).collect::<Vec<_>>() == failing
+    })
+    .await;
+    let found = kept.findings.lock().unwrap().clone();
+    assert!(found.iter().all(|finding| finding.reading.snapshot.record == good), "{found:#?}");
+    assert_eq!(found.len(), 1);
+    stage.pagerduty.turn(|knobs| knobs.rest.clear());
+    eventually("nothing is owed", async || {
+        let paid = kept.known.lock().unwrap().cursor.owed.is_empty();
+        paid && kept.findings.lock().unwrap().len() == FAILING + 1
+    })
+    .await;
+    let found = kept.findings.lock().unwrap().clone();
+    assert!(found.iter().all(|finding| finding.begins && finding.history[0].begins));
 }
