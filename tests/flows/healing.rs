@@ -1,6 +1,8 @@
-//! What nobody told: webhooks switched off, titles without a webhook, a broker without its disk.
+//! What nobody told: webhooks switched off, titles without a webhook, a broker without its disk, an
+//! account that nothing is sent to.
 
 mod agree;
+mod inbound;
 mod subscribed;
 mod wiped;
 

@@ -138,10 +138,6 @@ pub(crate) fn silence(stored: &Stored) -> Option<Silence> {
         let (why, option) = ("is disabled, so nothing calls its account", "--enabled true");
         return Some(Silence { kind: "DISABLED", why, option });
     }
-    if !integration.direction.outbound() {
-        let why = "is inbound only, so nothing calls its account";
-        return Some(Silence { kind: "INBOUND_ONLY", why, option: "--direction bidirectional" });
-    }
     let (why, option) = ("has no token to call its account with", "--token-file <FILE>");
     stored.token.is_none().then_some(Silence { kind: "NO_TOKEN", why, option })
 }

@@ -66,7 +66,8 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    /// Opens a snapshot; `None` for one that is not to be served here.
+    /// Opens a snapshot; `None` for one that is not to be served here. One that nothing is to be sent to
+    /// is: what it holds is read, and its webhooks are seen to.
     ///
     /// `headroom` is how many calls a minute are left to others who use the same key, unless the
     /// integration leaves them more.
@@ -76,7 +77,7 @@ impl Account {
         headroom: u32,
     ) -> Result<Option<Self>, Unusable> {
         let integration = &snapshot.integration;
-        let active = integration.sends() && !snapshot.deleted;
+        let active = integration.enabled && !snapshot.deleted;
         let Some(token) = snapshot.token.as_ref().filter(|_| active) else { return Ok(None) };
         if !work::is_ours(&integration.connector) {
             return Ok(None);
@@ -203,9 +204,13 @@ pub(crate) mod tests {
         assert!(none(|it| it.token = None));
         assert!(none(|it| it.integration.enabled = false));
         assert!(none(|it| it.integration.connector = "jira".parse().unwrap()));
-        assert!(none(|it| {
-            it.integration.direction = tandem_domain::integration::Direction::Inbound;
-        }));
+    }
+
+    #[test]
+    fn what_nothing_is_sent_to_is_read_all_the_same() {
+        let mut snapshot = snapshot(Some("s3cret"));
+        snapshot.integration.direction = tandem_domain::integration::Direction::Inbound;
+        assert!(Account::open(&snapshot, &keys(), 0).unwrap().is_some());
     }
 
     #[test]

@@ -78,10 +78,13 @@ impl Delivery {
             Some(record) => Some(self.turns.take(record).await),
             None => None,
         };
+        let sends = permit.sends();
         let mut caller =
             Caller::new(&self.http, &self.gate, permit, job).acting_for(job.work.task.actor());
         let catalog = &self.catalog;
         let carried = match &job.work.task {
+            Task::State(desired) if !sends => settle::look(&mut caller, desired).await,
+            Task::Act(_) if !sends => Ok(settle::withheld(None)),
             Task::State(desired) => settle::state(&mut caller, catalog, desired).await,
             Task::Act(act) => {
                 let stored_at = job.work.stored_at;

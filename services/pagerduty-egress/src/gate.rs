@@ -46,6 +46,11 @@ impl Permit {
         self.account.version()
     }
 
+    /// Whether anything of the platform's is to go out under it.
+    pub fn sends(&self) -> bool {
+        self.account.integration.sends()
+    }
+
     /// The lane it was given in.
     pub const fn lane(&self) -> Lane {
         self.lane

@@ -151,6 +151,21 @@ async fn bring(
     Err(later(already, Some(before)))
 }
 
+/// Reads a record whose integration nothing is to be sent to any more, or never was: some states are
+/// sent only to have it read.
+pub async fn look(caller: &mut Caller<'_>, desired: &Desired) -> Result<Outcome, Setback> {
+    let Some(record) = &desired.record else { return Ok(withheld(Some(desired.version))) };
+    let before = read(caller, record).await?;
+    Ok(only_read(desired, before))
+}
+
+/// That something was not sent because nothing is to be.
+pub fn withheld(version: Option<u64>) -> Outcome {
+    let reason = "the integration is inbound only, so nothing is sent to its account; once its \
+                  direction is bidirectional, this can be sent again";
+    Outcome::refused(version, reason.to_owned())
+}
+
 /// Reports what a record holds, and writes nothing.
 pub fn only_read(desired: &Desired, before: Reading) -> Outcome {
     let mut plan = plan::plan(&desired.want, &before.snapshot, Origin::Linked);

@@ -168,7 +168,8 @@ fn state(
     if let Some(silence) = ask::silence(stored) {
         let state = match silence.kind {
             "DISABLED" => SyncState::Disabled,
-            "INBOUND_ONLY" => return (SyncState::InboundOnly, String::new()),
+            // Webhooks come in all the same.
+            "NO_TOKEN" if !integration.direction.outbound() => SyncState::InboundOnly,
             _ => SyncState::Paused,
         };
         return (state, silence.message(integration));

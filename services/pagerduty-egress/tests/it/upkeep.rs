@@ -6,11 +6,14 @@ use tandem_bus::{publish::Outgoing, subjects};
 use tandem_domain::{
     event::{Fate, Outcome},
     field::Field,
+    integration::Direction,
     outbound::Desired,
 };
 use tandem_pagerduty_sim::{Applied, Effect};
 
-use crate::stage::{Stage, connector, creation, eventually, integration, link, snapshot, state};
+use crate::stage::{
+    Stage, connector, creation, eventually, integration, link, note, snapshot, state,
+};
 
 const TITLE: (Field, &str, &[&str]) = (Field::Title, "Refunds fail", &["Payments fail"]);
 
@@ -36,6 +39,32 @@ async fn what_is_disabled_is_not_called_until_it_is_enabled() {
     stage.configure(snapshot(4, &stage.pagerduty.url)).await;
     assert_eq!(stage.settled().await.version, 2);
     assert_eq!(stage.calls().len(), calls + 1);
+    stage.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_inbound_only_is_read_and_nothing_is_sent_to_it() {
+    let mut stage = Stage::unready().await;
+    let mut inbound = snapshot(1, &stage.pagerduty.url);
+    inbound.integration.direction = Direction::Inbound;
+    stage.configure(inbound).await;
+    stage.egress.resume().unwrap();
+    let record = stage.record("Payments fail");
+    // Decided while it was bidirectional.
+    stage.want(&state(1, 1, &record, &[TITLE])).await;
+    let settled = stage.settled().await;
+    assert_eq!(settled.fates, [(Field::Title, Fate::Unexpected)]);
+    assert!(settled.before.is_some() && settled.after.is_none());
+    stage.want(&creation(2, 1, "triggered")).await;
+    stage.act(&note(1, 1, &record, "on it")).await;
+    for told in stage.told(2).await {
+        let Outcome::Refused { reason, .. } = told.receipt.outcome else { panic!("{told:?}") };
+        assert!(reason.contains("inbound only"), "{reason}");
+    }
+    for _ in 0..2 {
+        assert!(stage.dead_letter().await.cause.contains("inbound only"));
+    }
+    assert_eq!(stage.calls(), [format!("GET /incidents/{record}")]);
     stage.at_rest().await;
 }
 
