@@ -114,6 +114,13 @@ impl Admin {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    /// Forgets what stood in the way of all but these: they are deleted, or nothing is managed for them.
+    fn keep_problems_of(&self, ids: &[IntegrationId]) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.retain(|id, _| ids.contains(id));
+        count_problems(&problems);
+    }
+
     fn show_problem(&self, id: IntegrationId, problem: Option<String>) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         let before = problems.get(&id).cloned();
@@ -122,8 +129,7 @@ impl Admin {
             None => drop(problems.remove(&id)),
         }
         let now = problems.get(&id).cloned();
-        let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("tandem_subscription_problems").set(f64::from(count));
+        count_problems(&problems);
         drop(problems);
         if let Some(now) = now.filter(|now| before.as_ref() != Some(now)) {
             tracing::warn!(integration = %id, problem = now, "subscriptions are not as they should be");
@@ -143,4 +149,9 @@ impl Admin {
                 async move { connected }
             })
     }
+}
+
+fn count_problems(problems: &HashMap<IntegrationId, String>) {
+    let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
+    metrics::gauge!("tandem_subscription_problems").set(f64::from(count));
 }

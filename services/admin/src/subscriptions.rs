@@ -8,7 +8,10 @@
 //!
 //! A subscription counts as confirmed when a ping that it was asked for has come in through the
 //! door, signed. A new secret means a new subscription: both send until the new one is confirmed,
-//! then the old one is deleted, and its secret stays valid for what is still on its way.
+//! then the old one is deleted, and its secret stays valid for what is still on its way. They end with
+//! their integration ([`ending`]).
+
+pub(crate) mod ending;
 
 use std::{
     collections::BTreeSet,
@@ -53,6 +56,7 @@ pub async fn run(admin: Admin, every: Duration) {
     loop {
         match managed(&admin).await {
             Ok(all) => {
+                admin.keep_problems_of(&all);
                 let seen_to = async |id| admin.show_problem(id, tend(&admin, id).await);
                 stream::iter(all).for_each_concurrent(AT_ONCE, seen_to).await;
             }
@@ -84,9 +88,9 @@ async fn tend(admin: &Admin, id: IntegrationId) -> Option<String> {
         if !integrations::begin_tending(&mut transaction, id).await? {
             return Ok(None);
         }
-        let Some(stored) = integrations::get(&mut transaction, id, false).await? else {
-            return Ok(None);
-        };
+        let stored = integrations::get(&mut transaction, id, false).await?;
+        // It may have been deleted since it was listed.
+        let Some(stored) = stored.filter(|stored| !stored.deleted) else { return Ok(None) };
         let problem = compare(admin, &stored).await;
         Store::commit(transaction).await?;
         problem

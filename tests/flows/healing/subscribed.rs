@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tandem_pagerduty_sim::USER_TOKEN;
-use tandem_tests::{Stack, eventually};
+use tandem_tests::{Stack, eventually, stays};
 
 use super::{healing, status};
 
@@ -98,6 +98,48 @@ async fn a_public_url_is_all_it_takes_and_what_is_deleted_comes_back() {
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_managed_is_deleted_with_its_integration() {
+    let stack = healing().await;
+    subscribed(&stack).await;
+    let output = stack.im.run(&["integration", "delete", "sim-pd", "--yes"]).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    assert_eq!(ours(&stack).await, Vec::<Value>::new());
+    let deleted = "select subscriptions::text from integrations where deleted_at is not null";
+    let held: String = sqlx::query_scalar(deleted).fetch_one(&stack.database).await.unwrap();
+    assert_eq!(held, "[]");
+    // Nobody makes them anew.
+    let calls = || {
+        let all = stack.pagerduty.calls(0).into_iter();
+        all.filter(|call| call.method == "POST" && call.path == "/webhook_subscriptions").count()
+    };
+    stays("no subscription is made", Duration::from_secs(3), || async {
+        (ours(&stack).await.len(), calls())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_deleted_with_its_integration_is_named() {
+    let mut stack = healing().await;
+    subscribed(&stack).await;
+    let id = ours(&stack).await[0]["id"].as_str().unwrap().to_owned();
+    // What somebody else has changed meanwhile stays whole.
+    let stale = ["integration", "delete", "sim-pd", "--yes", "--etag", "1"];
+    let output = stack.im.run(&stale).await.unwrap();
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(ours(&stack).await.len(), 1);
+    tokio::task::block_in_place(|| stack.egress.stop()).unwrap();
+    let output = stack.im.run(&["integration", "delete", "sim-pd", "--yes"]).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&id) && said.contains("no egress answers for sim-pd"), "{said}");
+    assert!(said.contains("delete them there"), "{said}");
+    let output = stack.im.run(&["integration", "get", "sim-pd"]).await.unwrap();
+    assert_eq!(output.status.code(), Some(3), "it is gone all the same: {output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,9 +40,7 @@ where
     let found = integrations::get(&mut transaction, id, true).await?;
     let found = found.filter(|stored| !stored.deleted);
     let before = found.ok_or_else(|| Refusal::unknown("integration", name))?;
-    if !asked.etag.is_empty() && asked.etag != before.integration.version.to_string() {
-        return Err(Refusal::Stale { noun: "integration", name: name.to_owned() });
-    }
+    check_etag(&before, asked)?;
     let mut after = before.clone();
     change(&mut after)?;
     if after == before {
@@ -59,6 +57,13 @@ where
     Store::commit(transaction).await?;
     admin.changed.notify_one();
     Ok(after)
+}
+
+/// Whether an integration is still what its author saw.
+pub(super) fn check_etag(stored: &Stored, asked: Asked<'_>) -> Result<(), Refusal> {
+    let seen = asked.etag.is_empty() || asked.etag == stored.integration.version.to_string();
+    let stale = || Refusal::Stale { noun: "integration", name: asked.integration.to_owned() };
+    if seen { Ok(()) } else { Err(stale()) }
 }
 
 /// Tells the audit what was changed, in the transaction that changes it.

@@ -26,6 +26,7 @@ use crate::{
     configuration::{self, Naming, Secrets},
     page,
     refusal::Refusal,
+    subscriptions::ending::{self, Ending},
     wire,
 };
 
@@ -181,12 +182,13 @@ fn apply(
     seal(admin, stored, secrets)
 }
 
-/// Deletes an integration and forgets its secrets; its row stays, since decisions refer to it.
+/// Deletes an integration and forgets its secrets; its row stays, since decisions refer to it. What
+/// sends to it is unsubscribed first, for nobody can call its account afterwards.
 pub(crate) async fn delete(
     admin: &Admin,
     caller: &Caller,
     request: v1::DeleteIntegrationRequest,
-) -> Result<(), Refusal> {
+) -> Result<v1::DeleteIntegrationResponse, Refusal> {
     let v1::DeleteIntegrationRequest { org, integration, etag } = request;
     let asked = Asked {
         caller,
@@ -195,6 +197,11 @@ pub(crate) async fn delete(
         integration: &integration,
         etag: &etag,
     };
+    let mut transaction = admin.store.begin().await?;
+    let found = find(&mut transaction, caller, &org, &integration).await?;
+    drop(transaction);
+    change::check_etag(&found, asked)?;
+    let ending = ending::end(admin, found.integration.id).await?;
     edit(admin, asked, |stored| {
         stored.deleted = true;
         stored.token = None;
@@ -203,7 +210,8 @@ pub(crate) async fn delete(
         Ok(())
     })
     .await?;
-    Ok(())
+    let Ending { left, problem, .. } = ending;
+    Ok(v1::DeleteIntegrationResponse { left_subscriptions: left, problem })
 }
 
 /// Has new signing secrets made for what is managed.
@@ -331,7 +339,7 @@ impl IntegrationService for Admin {
     async fn delete_integration(
         &self,
         request: Request<v1::DeleteIntegrationRequest>,
-    ) -> Result<Response<()>, Status> {
+    ) -> Result<Response<v1::DeleteIntegrationResponse>, Status> {
         let caller = Caller::of(&request)?;
         Ok(Response::new(delete(self, &caller, request.into_inner()).await?))
     }

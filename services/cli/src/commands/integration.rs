@@ -102,7 +102,10 @@ async fn delete(context: &Context, named: Named, yes: bool, etag: String) -> Res
         integration: named.integration.clone(),
         etag,
     };
-    context.client.integrations().delete_integration(request).await?;
+    let deleted = context.client.integrations().delete_integration(request).await?.into_inner();
+    if !deleted.problem.is_empty() {
+        eprintln!("warning: {}", deleted.problem);
+    }
     context.show.done(&format!("deleted {}", named.integration))
 }
 
