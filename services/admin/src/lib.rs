@@ -23,6 +23,7 @@ mod configuration;
 mod convergence;
 pub mod dead_letters;
 mod edits;
+pub mod gauges;
 pub mod grpc;
 mod kinship;
 mod mapping;

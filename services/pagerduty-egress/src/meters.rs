@@ -3,7 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+use tandem_runtime::clock;
+
 use crate::{deliver::Delivery, lanes::Lane, scheduler::Scheduler};
+
+/// The healer is late when so many rounds should have come through since one has.
+const ROUNDS: u32 = 10;
 
 /// One integration's part of a gauge.
 #[derive(Debug)]
@@ -42,6 +48,9 @@ pub struct Meters {
     waiting: Vec<(Lane, Gauge)>,
     paused: Gauge,
     unsubscribed: Gauge,
+    late: Gauge,
+    /// Since when this copy acts.
+    began: Timestamp,
 }
 
 impl Meters {
@@ -53,6 +62,8 @@ impl Meters {
             waiting: Lane::ALL.map(waiting).into(),
             paused: Gauge::new("tandem_paused_integrations", None),
             unsubscribed: Gauge::new("tandem_unsubscribed_integrations", None),
+            late: Gauge::new("tandem_late_healing_integrations", None),
+            began: clock::now(),
         }
     }
 
@@ -68,6 +79,10 @@ impl Meters {
         self.acting.set(1.0);
         self.paused.set(f64::from(u8::from(delivery.gate.is_shut())));
         self.unsubscribed.set(f64::from(u8::from(delivery.shown.is_off())));
+        let patience = SignedDuration::try_from(delivery.rhythm.log.saturating_mul(ROUNDS));
+        let patience = patience.unwrap_or(SignedDuration::MAX);
+        let late = delivery.shown.is_late(self.began, clock::now(), patience);
+        self.late.set(f64::from(u8::from(late)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tandem_bus::ask::{Healed, Sending, Subscribed};
 
 /// What is told of it.
@@ -39,6 +39,13 @@ impl Shown {
         matches!(sending, Some(Sending::Off | Sending::Missing))
     }
 
+    /// Whether the healer has not come through the log for longer than `patience`, or ever since it
+    /// `began`.
+    pub fn is_late(&self, began: Timestamp, now: Timestamp, patience: SignedDuration) -> bool {
+        let came_through = self.told().healed.logged_at.map_or(began, |at| at.max(began));
+        now.duration_since(came_through) > patience
+    }
+
     pub(super) fn watched(&self, subscribed: Subscribed) {
         self.told().subscribed = Some(subscribed);
     }
@@ -57,5 +64,22 @@ impl Shown {
 
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_healer_is_late_when_it_has_not_come_through_for_long_since_this_copy_acts() {
+        let at = |second: i64| Timestamp::from_second(1_000 + second).unwrap();
+        let (shown, patience) = (Shown::default(), SignedDuration::from_secs(60));
+        assert!(!shown.is_late(at(0), at(60), patience));
+        assert!(shown.is_late(at(0), at(61), patience));
+        shown.logged(at(50));
+        assert!(!shown.is_late(at(0), at(110), patience));
+        assert!(shown.is_late(at(0), at(111), patience));
+        assert!(!shown.is_late(at(100), at(160), patience), "it came through in an earlier term");
     }
 }

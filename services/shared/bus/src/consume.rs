@@ -88,6 +88,17 @@ impl Taken {
 }
 
 impl Bus {
+    /// How many messages a stream holds.
+    pub async fn held(&self, stream: &'static str) -> Result<u64, Unavailable> {
+        let stream = self
+            .jetstream
+            .get_stream(stream)
+            .await
+            .map_err(Box::from)
+            .map_err(Unavailable::because("counting what a stream holds"))?;
+        Ok(stream.cached_info().state.messages)
+    }
+
     /// Takes a message out of a stream for good, which is kept elsewhere by now.
     pub async fn forget(&self, stream: &'static str, sequence: u64) -> Result<(), Unavailable> {
         let stream = self
