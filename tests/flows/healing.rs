@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tandem_pagerduty_sim::{Effect, ErrorBody, RestFault};
 use tandem_tests::{Healing, Options, Stack, eventually};
 
-use self::agree::{agree, announced, records, settled_in};
+use self::agree::{agree, announced, log, records, settled_in, split_seconds};
 
 /// A stack whose healer is always at work.
 async fn healing() -> Stack {
@@ -93,6 +93,10 @@ async fn two_hundred_changes_while_webhooks_are_off_are_all_found_and_told() {
         if told["never_told"]["count"] == expected { Ok(told) } else { Err((expected, told)) }
     })
     .await;
+    assert!(split_seconds(&log(&stack).await) > 0, "pages end within a second");
+    let table = stack.im.run(&["integration", "sync-status", "sim-pd"]).await.unwrap();
+    let said = String::from_utf8_lossy(&table.stdout);
+    assert!(said.contains(&format!("{expected} in 7 days, half made good within")), "{said}");
     let (median, worst) = (&told["never_told"]["median_s"], &told["never_told"]["worst_s"]);
     assert!(median.as_i64().unwrap() <= worst.as_i64().unwrap(), "{told}");
     assert!(worst.as_i64().unwrap() < 120, "{told}");

@@ -99,9 +99,8 @@ async fn missing_notes(stack: &Stack, there: &[Value]) -> Vec<String> {
     odd
 }
 
-/// How many webhooks should have come since the subscription was switched off, by PagerDuty's log:
-/// one for each entry of a kind that has one, but for those of before.
-pub(super) async fn announced(stack: &Stack, before: &[String]) -> i64 {
+/// PagerDuty's log, newest first.
+pub(super) async fn log(stack: &Stack) -> Vec<Value> {
     let mut entries = Vec::new();
     loop {
         let url = format!("{}/log_entries", stack.pagerduty.url);
@@ -118,9 +117,25 @@ pub(super) async fn announced(stack: &Stack, before: &[String]) -> i64 {
         let page: Value = answer.json().await.unwrap();
         entries.extend(page["log_entries"].as_array().unwrap().iter().cloned());
         if page["more"] == false {
-            break;
+            return entries;
         }
     }
+}
+
+/// How many ends of a page of a log lie between two entries of one second.
+pub(super) fn split_seconds(log: &[Value]) -> usize {
+    let pages: Vec<_> = log.chunks(100).collect();
+    let splits = pages.windows(2).filter(|pages| {
+        let [earlier, later] = pages else { return false };
+        earlier.last().unwrap()["created_at"] == later[0]["created_at"]
+    });
+    splits.count()
+}
+
+/// How many webhooks should have come since the subscription was switched off, by PagerDuty's log:
+/// one for each entry of a kind that has one, but for those of before.
+pub(super) async fn announced(stack: &Stack, before: &[String]) -> i64 {
+    let entries = log(stack).await;
     let is_told = |entry: &&Value| {
         let old = before.iter().any(|record| entry["incident"]["id"] == **record);
         let kind = entry["type"].as_str().unwrap().trim_end_matches("_log_entry");

@@ -1,4 +1,4 @@
-//! No window, page size, equal second, late line, restart or failing record loses a line.
+//! No window, page size, equal second, late line, restart, lost broker or failing record loses a line.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -98,10 +98,18 @@ struct Healer {
     told: BTreeSet<String>,
 }
 
+/// What cuts a round short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// The process dies before it could tell how far it has come.
+    Crash,
+    /// The broker loses what was reported since that was last dealt with.
+    Loss,
+}
+
 impl Healer {
-    /// One round; `crash` is after how many steps the process dies before it could tell how far it
-    /// has come. The log grows by a second after each page.
-    fn round(&mut self, far: &mut Far, ripe: i64, size: usize, crash: Option<usize>) {
+    /// One round, cut short after so many steps. The log grows by a second after each page.
+    fn round(&mut self, far: &mut Far, ripe: i64, size: usize, cut: Option<(usize, Cut)>) {
         let since = since(&self.cursor);
         let horizon = horizon(second(far.now), SignedDuration::from_secs(ripe));
         let mut walk = Walk::new(far.page, far.last_offset);
@@ -111,22 +119,30 @@ impl Healer {
             far.now += 1;
         }
         let walked = walk.walked();
-        let mut paid = self.pay(far);
+        let (mut paid, mut waiting) = self.pay(far);
         let steps = steps(walked.lines, (second(-9), horizon), &self.reported, size);
         for (number, step) in steps.into_iter().enumerate() {
             let mut owed = Vec::new();
             for (record, lines) in &step.records {
                 if far.reads(record) {
-                    self.tell(lines);
+                    waiting.extend(lines.iter().cloned());
                 } else {
                     let since = lines.first().unwrap().at;
                     owed.push(Owed { record: record.clone(), since });
                 }
+            }
+            match cut.filter(|(after, _)| number >= *after) {
+                // What was reported before the end is dealt with all the same.
+                Some((_, Cut::Crash)) => {
+                    self.tell(&waiting);
+                    return self.restart();
+                }
+                Some((_, Cut::Loss)) => return self.restart(),
+                None => self.tell(&std::mem::take(&mut waiting)),
+            }
+            for (_, lines) in &step.records {
                 // It is owed and not looked for again, or it was told.
                 self.reported.add(lines);
-            }
-            if crash.is_some_and(|after| number >= after) {
-                return self.restart();
             }
             self.cursor = advance(&self.cursor, step.to, &std::mem::take(&mut paid), owed);
             self.check(far);
@@ -134,20 +150,19 @@ impl Healer {
         self.reported.forget_before(super::since(&self.cursor));
     }
 
-    /// Looks again at what is owed.
-    fn pay(&mut self, far: &mut Far) -> BTreeSet<RecordId> {
-        let mut paid = BTreeSet::new();
+    /// Looks again at what is owed; gives the records that are not any more, and what was reported.
+    fn pay(&self, far: &mut Far) -> (BTreeSet<RecordId>, Vec<Rc<Line>>) {
+        let (mut paid, mut reported) = (BTreeSet::new(), Vec::new());
         for Owed { record, since } in self.cursor.owed.clone() {
             if far.reads(&record) {
                 let shown = far.log.iter().filter(|(line, shows)| {
                     line.record == record && line.at >= since && *shows <= far.now
                 });
-                let lines: Vec<_> = shown.map(|(line, _)| Rc::clone(line)).collect();
-                self.tell(&lines);
+                reported.extend(shown.map(|(line, _)| Rc::clone(line)));
                 paid.insert(record);
             }
         }
-        paid
+        (paid, reported)
     }
 
     fn tell(&mut self, lines: &[Rc<Line>]) {
@@ -185,6 +200,10 @@ fn written() -> impl Strategy<Value = Vec<Written>> {
     prop::collection::vec(line, 0..120)
 }
 
+fn cut() -> impl Strategy<Value = Cut> {
+    prop_oneof![Just(Cut::Crash), Just(Cut::Loss)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -196,7 +215,7 @@ proptest! {
         failing in prop::collection::vec((0..9_u8, 1..4_u8), 0..4),
         size in 1..6_usize,
         ripe in 0..40_i64,
-        crashes in prop::collection::vec(prop::option::weighted(0.4, 0..4_usize), 12),
+        cuts in prop::collection::vec(prop::option::weighted(0.5, (0..4_usize, cut())), 12),
         pauses in prop::collection::vec(1..90_i64, 12),
     ) {
         // No single second holds more than can be asked for.
@@ -211,8 +230,8 @@ proptest! {
         let cursor = Cursor { reached: second(-1), owed: Vec::new() };
         let mut healer =
             Healer { cursor, reported: Reported::default(), told: BTreeSet::new() };
-        for (crash, pause) in crashes.into_iter().zip(pauses) {
-            healer.round(&mut far, ripe, size, crash);
+        for (cut, pause) in cuts.into_iter().zip(pauses) {
+            healer.round(&mut far, ripe, size, cut);
             far.now += pause;
         }
         // In the end everything works for a while.
