@@ -30,7 +30,9 @@ pub async fn run(admin: Admin) {
         }
         for (stream, name) in STREAMS {
             match admin.bus.held(stream).await {
-                Ok(held) => show(metrics::gauge!("tandem_stream_messages", "stream" => name), held),
+                Ok(held) => {
+                    show(&metrics::gauge!("tandem_stream_messages", "stream" => name), held);
+                }
                 Err(error) => {
                     tracing::debug!(%error, stream, "a stream is not counted");
                     wait = AGAIN;
@@ -62,11 +64,11 @@ async fn of_postgres(admin: &Admin) -> Result<(), StoreError> {
     }
     let worst = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
     metrics::gauge!("tandem_freshness_worst_seconds").set(worst);
-    show(metrics::gauge!("tandem_served_integrations"), served);
-    show(metrics::gauge!("tandem_open_dead_letters"), letters);
+    show(&metrics::gauge!("tandem_served_integrations"), served);
+    show(&metrics::gauge!("tandem_open_dead_letters"), letters);
     Ok(())
 }
 
-fn show(gauge: metrics::Gauge, count: u64) {
+fn show(gauge: &metrics::Gauge, count: u64) {
     gauge.set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
 }

@@ -81,8 +81,9 @@ fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Puts lines into steps of about `size` records. Each record comes once, with all of its lines;
-/// lines that come after the horizon, or were reported, or happened before `began`, are left out. Both
+/// Puts lines into steps of about `size` records.
+///
+/// Each record comes once, with all of its lines; lines that come after the horizon, or were reported, or happened before `began`, are left out. Both
 /// ends are as the log tells time: see [`earliest_there`].
 pub fn steps<T: Dated>(
     lines: Vec<T>,
