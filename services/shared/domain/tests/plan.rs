@@ -1,5 +1,11 @@
 //! Plans: right in every line, everything accounted for, and nothing left once one was applied.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod sides;
 
 use std::collections::BTreeMap;
@@ -319,7 +325,7 @@ proptest! {
     }
 }
 
-fn of<'a>(plan: &'a Plan, kind: Kind) -> Vec<&'a Line> {
+fn of(plan: &Plan, kind: Kind) -> Vec<&Line> {
     plan.lines.iter().filter(|line| line.kind == kind).collect()
 }
 
@@ -330,14 +336,13 @@ fn both() -> Integration {
 #[test]
 fn each_kind_of_pair_has_its_line() {
     let case = |pairing, same_title| Case { pairing, ours: (0, 0), theirs: (0, 0), same_title };
-    use Pairing::{Here, Homeless, Linked, Named, There};
     let cases = [
-        case(There, true),
-        case(Here, true),
-        case(Named, false),
-        case(Linked, true),
-        case(Linked, false),
-        case(Homeless, true),
+        case(Pairing::There, true),
+        case(Pairing::Here, true),
+        case(Pairing::Named, false),
+        case(Pairing::Linked, true),
+        case(Pairing::Linked, false),
+        case(Pairing::Homeless, true),
     ];
     let plan = world(both(), &cases).plan();
     let kinds: Vec<Kind> = plan.lines.iter().map(|line| line.kind).collect();

@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
     }
 
     /// An incident and its record, which is there.
-    fn pair(&mut self, state: State, reading: &Reading, (kind, link): (Kind, LinkId)) {
+    fn pair(&mut self, state: State, reading: &Reading, (kind, joined): (Kind, LinkId)) {
         let config = self.sides.integration;
         partners::of_record(&mut self.plan.partners, config, reading);
         partners::of_incident(&mut self.plan.partners, config, &state.incident);
@@ -158,9 +158,9 @@ impl<'a> Draft<'a> {
             self.plan.lines.push(line);
             return;
         }
-        let waits = |found: &Link| {
-            let open = || found.fields.values().any(|seen| !seen.open.is_empty());
-            found.id == link && (found.confirmed < found.version || open())
+        let waits = |link: &Link| {
+            let open = || link.fields.values().any(|seen| !seen.open.is_empty());
+            link.id == joined && (link.confirmed < link.version || open())
         };
         if before.links.iter().any(waits) {
             self.plan.under_way += 1;
