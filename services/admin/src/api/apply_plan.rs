@@ -54,6 +54,7 @@ pub(crate) async fn apply(
     within(&Told::read(&plan.told), allowed, &plan)?;
     let now = making::make(admin, &of).await?;
     let mut transaction = admin.store.begin().await?;
+    let is_empty = lines.is_empty();
     let planned = lines.into_iter().map(|stored| stored.line);
     if let Some(problem) = moved(planned, &now.lines) {
         plans::outdate(&mut transaction, id, &problem).await?;
@@ -81,6 +82,9 @@ pub(crate) async fn apply(
         after: Some(plan.told.clone()),
     };
     audit::add(&mut transaction, entry).await?;
+    if is_empty {
+        plans::finish(&mut transaction, id, State::Applied, at).await?;
+    }
     let begun = shown(&mut transaction, caller, id).await?;
     Store::commit(transaction).await?;
     admin.plans.notify_one();
@@ -96,9 +100,10 @@ fn within(told: &Told, allowed: u64, plan: &Stored) -> Result<(), Refusal> {
         0 => String::new(),
         unknown => format!(", {unknown} of them to nobody knows whom"),
     };
+    let whom = if people == 1 { "person" } else { "people" };
     let message = format!(
-        "applying it would send {count} notifications to {people} people{unknown}, and \
-         {allowed} are allowed: --max-notifications {count}"
+        "applying it would send {count} notifications to {people} {whom}{unknown}, and {allowed} \
+         are allowed: --max-notifications {count}"
     );
     Err(Refusal::Precluded { kind: "NOTIFICATIONS", name: plan.id.to_string(), message })
 }
