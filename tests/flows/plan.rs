@@ -3,8 +3,10 @@
 mod applied;
 mod scene;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tandem_tests::Stack;
+use tandem_tests::{Stack, eventually};
 
 use scene::{Counts, Scene, planned, said};
 
@@ -102,4 +104,48 @@ async fn a_plan_reads_as_people_read_and_what_is_not_there_is_told() {
     let yaml = ["integration", "plan", "sim-pd", "--output", "yaml"];
     let yaml = String::from_utf8(stack.im.run(&yaml).await.unwrap().stdout).unwrap();
     assert!(yaml.contains("creates_there: 2") && yaml.contains("kind: create-there"), "{yaml}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_made_read_and_applied_over_rest_and_nobody_calls_for_one_that_is_only_inbound() {
+    let stack = Stack::start().await;
+    Scene::set(&stack, Counts { there: 2, here: 1, ..Counts::NONE }).await;
+    planned(&stack).await;
+    let root = format!("{}/api/v1", stack.rest_url);
+    let ask = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let made = stack.http.post(format!("{root}/integrations/sim-pd/plans"));
+    let (status, made) = ask(made.query(&[("organization_id", "demo")])).await;
+    assert_eq!(
+        (status, &made["creates_here"], &made["state"]),
+        (201, &json!(2), &json!("planned"))
+    );
+    let newest = stack.http.get(format!("{root}/integrations/sim-pd/plans/newest"));
+    assert_eq!(ask(newest).await, (200, made.clone()));
+    let plan = format!("{root}/plans/{}", made["id"].as_str().unwrap());
+    let page = [("kind", "create-here"), ("page_size", "1")];
+    let (_, page) = ask(stack.http.get(format!("{plan}/lines")).query(&page)).await;
+    assert_eq!(page["lines"].as_array().unwrap().len(), 1, "{page}");
+    assert!(!page["next_page_token"].as_str().unwrap().is_empty(), "{page}");
+    let apply = |most: i64| {
+        let body = json!({ "max_notifications": most });
+        stack.http.post(format!("{plan}/apply")).json(&body)
+    };
+    let (status, refused) = ask(apply(0)).await;
+    assert_eq!(status, 409, "{refused}");
+    assert_eq!(ask(apply(1)).await.0, 202);
+    let done = eventually("it is applied", Duration::from_mins(1), || async {
+        let (_, now) = ask(stack.http.get(&plan)).await;
+        if now["state"] == "applying" { Err(now) } else { Ok(now) }
+    })
+    .await;
+    assert_eq!((&done["state"], &done["progress"]["done"]), (&json!("applied"), &json!(3)));
+
+    let words = ["integration", "configure", "sim-pd", "--direction", "inbound"];
+    stack.im.json(&words).await.unwrap();
+    let told = stack.im.run(&["integration", "plan", "sim-pd"]).await.unwrap();
+    assert_eq!(told.status.code(), Some(4), "{told:?}");
+    assert!(said(&told).contains("is inbound only, so nothing calls its account"), "{told:?}");
 }

@@ -64,7 +64,7 @@ async fn a_plan_goes_on_where_it_was_when_those_who_apply_it_die() {
     let words = [&APPLY[..], &["--max-notifications", "25", "--no-wait"]].concat();
     let begun = stack.im.json(&words).await.unwrap();
     assert_eq!(begun["state"], "applying");
-    eventually("some of it is asked for", Duration::from_secs(60), || async {
+    eventually("some of it is asked for", Duration::from_mins(1), || async {
         let asked = "select count(*) from plan_lines where state <> 'planned'";
         let asked = stack.count(asked).await;
         if asked >= 15 { Ok(()) } else { Err(asked) }

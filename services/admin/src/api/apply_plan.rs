@@ -6,7 +6,7 @@ use tandem_domain::plan::Line;
 use tandem_proto::v1;
 use tandem_runtime::clock;
 use tandem_store::{
-    Store, audit,
+    PgConnection, Store, audit,
     integrations::{self, Stored as Integration},
     plans::{self, Asked, State, Stored},
 };
@@ -53,42 +53,51 @@ pub(crate) async fn apply(
     drop(transaction);
     within(&Told::read(&plan.told), allowed, &plan)?;
     let now = making::make(admin, &of).await?;
+    let planned: Vec<Line> = lines.into_iter().map(|stored| stored.line).collect();
     let mut transaction = admin.store.begin().await?;
-    let is_empty = lines.is_empty();
-    let planned = lines.into_iter().map(|stored| stored.line);
-    if let Some(problem) = moved(planned, &now.lines) {
+    if let Some(problem) = moved(&planned, &now.lines) {
         plans::outdate(&mut transaction, id, &problem).await?;
         Store::commit(transaction).await?;
         return Err(stale(&plan, &of, &problem));
     }
     // Who is on call may have changed meanwhile.
     within(&now.told, allowed, &plan)?;
-    let at = clock::now();
-    if !plans::begin(&mut transaction, id, &caller.actor(), at).await? {
+    begin(&mut transaction, caller, &plan, &of).await?;
+    if planned.is_empty() {
+        plans::finish(&mut transaction, id, State::Applied, clock::now()).await?;
+    }
+    let begun = shown(&mut transaction, caller, id).await?;
+    Store::commit(transaction).await?;
+    admin.plans.notify_one();
+    Ok(begun)
+}
+
+/// Begins it, and tells the audit so.
+async fn begin(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    plan: &Stored,
+    of: &Integration,
+) -> Result<(), Refusal> {
+    let (at, id) = (clock::now(), plan.id.to_string());
+    if !plans::begin(conn, plan.id, &caller.actor(), at).await? {
         let message = format!(
             "another plan of {} is being applied: wait until it is done, then make a new one",
             of.integration.handle
         );
-        return Err(Refusal::Precluded { kind: "APPLYING", name: id.to_string(), message });
+        return Err(Refusal::Precluded { kind: "APPLYING", name: id, message });
     }
     let entry = audit::Entry {
         at,
         actor: caller.name(),
         org: Some(plan.org.as_str()),
         action: "plan.apply",
-        target: &id.to_string(),
+        target: &id,
         reason: None,
         before: None,
         after: Some(plan.told.clone()),
     };
-    audit::add(&mut transaction, entry).await?;
-    if is_empty {
-        plans::finish(&mut transaction, id, State::Applied, at).await?;
-    }
-    let begun = shown(&mut transaction, caller, id).await?;
-    Store::commit(transaction).await?;
-    admin.plans.notify_one();
-    Ok(begun)
+    Ok(audit::add(conn, entry).await?)
 }
 
 fn within(told: &Told, allowed: u64, plan: &Stored) -> Result<(), Refusal> {
@@ -116,10 +125,11 @@ fn stale(plan: &Stored, of: &Integration, problem: &str) -> Refusal {
 
 /// What of a plan is no longer as it was; none where all of it is. What has come since is not its
 /// business.
-fn moved(planned: impl Iterator<Item = Line>, now: &[Line]) -> Option<String> {
+fn moved(planned: &[Line], now: &[Line]) -> Option<String> {
     let now: HashMap<String, &Line> = now.iter().map(|line| (line.about(), line)).collect();
     let moved: Vec<String> = planned
-        .filter(|line| now.get(&line.about()) != Some(&line))
+        .iter()
+        .filter(|line| now.get(&line.about()) != Some(line))
         .map(|line| format!("{} ({:?})", line.about(), line.title))
         .collect();
     let more = moved.len().saturating_sub(NAMED);

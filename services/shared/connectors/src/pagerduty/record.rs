@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_records_leaves_out_what_is_none_and_says_whether_more_follow() {
+        let page = incidents(&json!({ "incidents": [payments(), {}], "more": true })).unwrap();
+        let alone = incident(&json!({ "incident": payments() })).unwrap();
+        assert_eq!((page.items, page.more), (vec![alone], true));
+        assert_eq!(incidents(&json!({ "incident": payments() })), None);
+    }
+
+    #[test]
     fn a_record_is_read_field_by_field() {
         let snapshot = incident(&json!({ "incident": payments() })).unwrap();
         let reference = |id: &str, label: &str| Foreign {
