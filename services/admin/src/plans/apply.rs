@@ -5,7 +5,8 @@
 //! record is reported by the egress as the healer reports what it finds, or an edit is sent to the
 //! reconciler. Both can be asked for twice: an edit has one id however often it is sent, and what is
 //! reported again is no news. A line is done when the reconciler has dealt with it, the two are
-//! linked, and nothing waits to be written.
+//! linked, and nothing waits to be written. What the reconciler never hears of, since the broker lost
+//! it, is asked for again.
 
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ const IN_HAND: SignedDuration = SignedDuration::from_secs(15);
 const STEP: Duration = Duration::from_secs(3);
 /// How many lines may have been asked for that are not done.
 const WINDOW: u32 = 100;
+/// How long the reconciler may take to hear of a line before it is asked for again; longer than the
+/// broker knows a repeated message by.
+const HEARD_WITHIN: SignedDuration = SignedDuration::from_mins(3);
 /// How long until it is looked again what became of them.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
 /// How long until another try where something is in the way.
@@ -125,10 +129,13 @@ async fn end(admin: &Admin, plan: &Stored, state: State) -> Result<(), StoreErro
 /// Notes what became of the lines that were asked for; gives how many are still not done.
 async fn settle(admin: &Admin, id: PlanId) -> Result<u32, StoreError> {
     let mut transaction = admin.store.begin().await?;
-    let mut waiting = 0;
+    let (mut waiting, mut unheard) = (0, Vec::new());
     for line in plans::standing(&mut transaction, id, 2 * WINDOW).await? {
         let became = match (line.effect.as_deref(), line.settled, line.problem) {
-            (None, ..) => None,
+            (None, ..) => {
+                unheard.push(line.position);
+                None
+            }
             (Some("applied"), true, _) => Some((LineState::Done, None)),
             (Some("applied"), false, problem) => problem.map(|it| (LineState::Failed, Some(it))),
             (Some("refused"), ..) => {
@@ -148,8 +155,11 @@ async fn settle(admin: &Admin, id: PlanId) -> Result<u32, StoreError> {
             }
         }
     }
+    let now = clock::now();
+    let before = now.checked_sub(HEARD_WITHIN).unwrap_or(now);
+    let again = plans::forget_unheard(&mut transaction, id, before, &unheard).await?;
     Store::commit(transaction).await?;
-    Ok(waiting)
+    Ok(waiting - u32::try_from(again).unwrap_or(waiting).min(waiting))
 }
 
 /// Asks for the next lines, as many as may be waited for.
@@ -178,7 +188,10 @@ async fn ask_for(
         };
         let mut conn = admin.store.acquire().await?;
         match asked {
-            Asked::As(id) => plans::sent(&mut conn, stored.id, position, &id).await?,
+            Asked::As(id) => {
+                let known = (id.as_str(), clock::now());
+                plans::sent(&mut conn, stored.id, position, known).await?;
+            }
             Asked::Settled(state, reason) => {
                 let outcome = (state, reason.as_deref());
                 plans::settle(&mut conn, stored.id, position, outcome).await?;

@@ -31,6 +31,7 @@ create table plan_lines (
     line jsonb not null,
     state text not null,
     sent_as text,
+    sent_at timestamptz,
     reason text,
     primary key (plan, position)
 );

@@ -18,7 +18,9 @@ use crate::{
 
 mod lines;
 
-pub use lines::{Asked, LineState, Standing, StoredLine, list, sent, settle, standing, unsent};
+pub use lines::{
+    Asked, LineState, Standing, StoredLine, forget_unheard, list, sent, settle, standing, unsent,
+};
 
 /// How it stands with a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The lines of a plan, and what became of each.
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use serde_json::Value as Json;
 use sqlx::PgConnection;
 use tandem_domain::{
@@ -135,22 +137,48 @@ pub async fn sent(
     conn: &mut PgConnection,
     plan: PlanId,
     position: u64,
-    sent_as: &str,
+    (sent_as, at): (&str, Timestamp),
 ) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         update plan_lines
-        set state = 'sent', sent_as = $3
+        set state = 'sent', sent_as = $3, sent_at = $4
         where plan = $1 and position = $2 and state in ('planned', 'sent')
         "#,
         plan.uuid(),
         bigint(position),
-        sent_as
+        sent_as,
+        at.to_sqlx() as jiff_sqlx::Timestamp
     )
     .execute(conn)
     .await
     .map_err(StoreError::doing("noting that a line was asked for"))?;
     Ok(())
+}
+
+/// Has the lines asked for again of which the reconciler never heard although they were asked for
+/// before a time: the broker may have lost its disk. Gives how many those are.
+pub async fn forget_unheard(
+    conn: &mut PgConnection,
+    plan: PlanId,
+    before: Timestamp,
+    unheard: &[u64],
+) -> Result<u64, StoreError> {
+    let unheard: Vec<i64> = unheard.iter().map(|position| bigint(*position)).collect();
+    let again = sqlx::query!(
+        r#"
+        update plan_lines
+        set state = 'planned', sent_as = null, sent_at = null
+        where plan = $1 and position = any($2) and state = 'sent' and sent_at < $3
+        "#,
+        plan.uuid(),
+        &unheard,
+        before.to_sqlx() as jiff_sqlx::Timestamp
+    )
+    .execute(conn)
+    .await
+    .map_err(StoreError::doing("having lines asked for again"))?;
+    Ok(again.rows_affected())
 }
 
 /// Notes what became of a line in the end.
