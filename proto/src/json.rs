@@ -7,6 +7,7 @@ mod dead_letter;
 mod directory;
 mod integration;
 mod link;
+mod plan;
 mod sync_status;
 mod token;
 
@@ -36,6 +37,10 @@ pub use self::{
     link::{
         ChangedLink, Conflict, ConflictCandidate, ConflictChoice, ConflictEnding,
         ConflictResolution, Link,
+    },
+    plan::{
+        LeftOut, PagedPerson, Paging, Plan, PlanChange, PlanLine, PlanProgress, PlanWithLines,
+        WithoutPartner,
     },
     sync_status::{
         Check, Checkup, HealingProgress, Lane, LinkCounts, LinkFreshness, NeverTold, OutboundQueue,

@@ -87,6 +87,7 @@ mod tests {
                 "LinkService",
                 "OnCallService",
                 "OwnershipService",
+                "PlanService",
                 "ServiceMappingService",
                 "StatusService",
                 "TokenService"

@@ -5,8 +5,9 @@
 
 use crate::v1::{
     ConflictReason, ConflictStanding, ConflictStrategy, ConflictTake, DeadLetterDirection,
-    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PersonMatch, Role,
-    Sending, ServiceMatch, Severity, Side, Status, SyncState, Verdict,
+    DeadLetterKind, DeadLetterState, Direction, FieldMappingKind, LinkState, PartnerKind,
+    PersonMatch, PlanLineKind, PlanLineState, PlanState, Role, Sending, ServiceMatch, Severity,
+    Side, Status, SyncState, Verdict,
 };
 
 /// A closed set of values that people read and write as words.
@@ -159,6 +160,45 @@ impl Word for ServiceMatch {
     ];
 }
 
+impl Word for PlanState {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Planned, "planned"),
+        (Self::Applying, "applying"),
+        (Self::Applied, "applied"),
+        (Self::Failed, "failed"),
+        (Self::Stale, "stale"),
+    ];
+}
+
+impl Word for PlanLineKind {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Link, "link"),
+        (Self::Update, "update"),
+        (Self::CreateHere, "create-here"),
+        (Self::CreateThere, "create-there"),
+    ];
+}
+
+impl Word for PlanLineState {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Planned, "planned"),
+        (Self::Sent, "sent"),
+        (Self::Done, "done"),
+        (Self::Moved, "moved"),
+        (Self::Failed, "failed"),
+    ];
+}
+
+impl Word for PartnerKind {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Value, "value"),
+        (Self::Service, "service"),
+        (Self::IncidentType, "incident-type"),
+        (Self::User, "user"),
+        (Self::Person, "person"),
+    ];
+}
+
 impl Word for SyncState {
     const WORDS: &'static [(Self, &'static str)] = &[
         (Self::Running, "running"),
@@ -220,6 +260,10 @@ mod tests {
         every_word_reads_back(FieldMappingKind::Unspecified);
         every_word_reads_back(PersonMatch::Unspecified);
         every_word_reads_back(ServiceMatch::Unspecified);
+        every_word_reads_back(PlanState::Unspecified);
+        every_word_reads_back(PlanLineKind::Unspecified);
+        every_word_reads_back(PlanLineState::Unspecified);
+        every_word_reads_back(PartnerKind::Unspecified);
         every_word_reads_back(SyncState::Unspecified);
         every_word_reads_back(Sending::Unspecified);
         every_word_reads_back(Verdict::Unspecified);

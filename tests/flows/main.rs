@@ -21,6 +21,7 @@ mod events;
 mod garbage;
 mod healing;
 mod outage;
+mod plan;
 mod questions;
 mod rules;
 mod secrets;

@@ -1,5 +1,6 @@
 //! The calls, one file per proto service, and what several of them need.
 
+mod apply_plan;
 pub mod audit;
 pub(crate) mod change;
 pub mod conflict;
@@ -13,6 +14,7 @@ pub mod integration;
 pub mod key;
 pub mod link;
 pub mod ownership;
+pub mod plan;
 pub mod service_mapping;
 pub mod sync_status;
 pub mod token;

@@ -4,18 +4,22 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tandem_bus::ask::{
-    Answer, Due, Failed, Listed, Obstacle, Part, Question, Status, Tended, Wanted,
+    Answer, Due, Failed, Listed, Look, Looked, Obstacle, Part, Question, Status, Tended, Wanted,
 };
 use tandem_connectors::checkup::Check;
-use tandem_domain::{id::LinkId, integration::Integration};
+use tandem_domain::{event::Snapshot, id::LinkId, integration::Integration};
 use tandem_store::integrations::Stored;
+use tokio::time::{Instant, sleep};
 
 use crate::{Admin, refusal::Refusal};
 
 /// Longer than the other side keeps anybody waiting, so that it is heard why it took so long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(12);
+/// How long until it is asked again for what takes longer.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// What is known there is told at once.
 const STATUS_WITHIN: Duration = Duration::from_secs(2);
 /// A list of links is worth having without it.
@@ -30,15 +34,62 @@ pub(crate) async fn list<T: DeserializeOwned>(
 ) -> Result<Listed<T>, Refusal> {
     let integration = &stored.integration;
     if let Some(silence) = silence(stored) {
-        return Err(Refusal::Precluded {
-            kind: silence.kind,
-            name: integration.handle.to_string(),
-            message: silence.message(integration),
-        });
+        return Err(silence.refusal(integration));
     }
     let (connector, id) = (&integration.connector, integration.id);
     let answer = admin.bus.ask_list(connector, id, question, (fresh, ANSWER_WITHIN)).await;
     match answer {
+        Some(Answer::Told { told }) => Ok(told),
+        Some(Answer::Failed(failed)) => Err(refused(integration, failed)),
+        None => Err(Refusal::Unanswered { message: unanswered(admin, integration) }),
+    }
+}
+
+/// How long reading every open record may take.
+const RECORDS_WITHIN: Duration = Duration::from_mins(2);
+
+/// Every open record of the account, read since `since`. What takes longer than one answer may is
+/// asked for again until it is there.
+pub(crate) async fn records(
+    admin: &Admin,
+    stored: &Stored,
+    since: Timestamp,
+) -> Result<Listed<Snapshot>, Refusal> {
+    let until = Instant::now() + RECORDS_WITHIN;
+    let mut fresh = true;
+    loop {
+        match list::<Snapshot>(admin, stored, fresh, Question::Records).await {
+            Ok(listed) if listed.read_at >= since && listed.outdated.is_none() => {
+                return Ok(listed);
+            }
+            Ok(listed) if Instant::now() >= until => {
+                let handle = &stored.integration.handle;
+                let why = listed.outdated.unwrap_or_else(|| "it takes too long".to_owned());
+                let message = format!("the records of {handle} cannot be read just now: {why}");
+                return Err(Refusal::Unanswered { message });
+            }
+            Ok(listed) => fresh = listed.read_at < since,
+            Err(Refusal::Unanswered { message }) if Instant::now() >= until => {
+                return Err(Refusal::Unanswered { message });
+            }
+            // It goes on being read.
+            Err(Refusal::Unanswered { .. }) => {
+                fresh = false;
+                sleep(ASK_AGAIN).await;
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+}
+
+/// Has the service that makes the calls look at one record.
+pub(crate) async fn look(admin: &Admin, stored: &Stored, wanted: Look) -> Result<Looked, Refusal> {
+    let integration = &stored.integration;
+    if let Some(silence) = silence(stored) {
+        return Err(silence.refusal(integration));
+    }
+    let (connector, id) = (&integration.connector, integration.id);
+    match admin.bus.ask(connector, id, &Question::Look(wanted), ANSWER_WITHIN).await {
         Some(Answer::Told { told }) => Ok(told),
         Some(Answer::Failed(failed)) => Err(refused(integration, failed)),
         None => Err(Refusal::Unanswered { message: unanswered(admin, integration) }),
@@ -128,6 +179,11 @@ impl Silence {
         let handle = &integration.handle;
         let Self { why, option, .. } = self;
         format!("{handle} {why}: im integration configure {handle} {option}")
+    }
+
+    fn refusal(self, integration: &Integration) -> Refusal {
+        let message = self.message(integration);
+        Refusal::Precluded { kind: self.kind, name: integration.handle.to_string(), message }
     }
 }
 

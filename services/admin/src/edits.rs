@@ -109,7 +109,8 @@ fn about(edit: &Edit) -> About {
         | Change::Note { .. }
         | Change::Escalate { .. }
         | Change::Page { .. }
-        | Change::Link { .. } => ("incident", edit.incident.to_string()),
+        | Change::Link { .. }
+        | Change::TakePart { .. } => ("incident", edit.incident.to_string()),
     }
 }
 

@@ -14,7 +14,7 @@ use tandem_proto::{
         incident_service_server::IncidentServiceServer,
         integration_service_server::IntegrationServiceServer, key_service_server::KeyServiceServer,
         link_service_server::LinkServiceServer, on_call_service_server::OnCallServiceServer,
-        ownership_service_server::OwnershipServiceServer,
+        ownership_service_server::OwnershipServiceServer, plan_service_server::PlanServiceServer,
         service_mapping_service_server::ServiceMappingServiceServer,
         status_service_server::StatusServiceServer, token_service_server::TokenServiceServer,
     },
@@ -101,6 +101,7 @@ pub async fn serve(
         .add_service(DirectoryServiceServer::new(admin.clone()))
         .add_service(StatusServiceServer::new(admin.clone()))
         .add_service(TokenServiceServer::new(admin.clone()))
+        .add_service(PlanServiceServer::new(admin.clone()))
         .add_service(KeyServiceServer::new(admin))
         .serve_with_incoming_shutdown(
             guests::welcome(TcpIncoming::from(listener).with_nodelay(Some(true))),
@@ -130,6 +131,7 @@ async fn health() -> HealthServer<impl Health> {
     health.set_serving::<DirectoryServiceServer<Admin>>().await;
     health.set_serving::<StatusServiceServer<Admin>>().await;
     health.set_serving::<TokenServiceServer<Admin>>().await;
+    health.set_serving::<PlanServiceServer<Admin>>().await;
     health.set_serving::<KeyServiceServer<Admin>>().await;
     service
 }

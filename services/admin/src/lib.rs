@@ -28,6 +28,7 @@ pub mod grpc;
 mod kinship;
 mod mapping;
 mod page;
+pub mod plans;
 pub mod publisher;
 pub mod refusal;
 pub mod rest;
@@ -77,6 +78,8 @@ pub struct Admin {
     problems: Arc<Mutex<HashMap<IntegrationId, String>>>,
     /// Told when a replay of dead letters begins.
     replays: Arc<Notify>,
+    /// Told when a plan is to be applied.
+    plans: Arc<Notify>,
     stop: Stop,
 }
 
@@ -84,9 +87,10 @@ impl Admin {
     /// Puts together what calls work with, which `access` lets in.
     pub fn new(store: Store, bus: Bus, keyring: Keyring, access: Access, stop: Stop) -> Self {
         let (changed, replays, subscribing) = (Arc::default(), Arc::default(), Arc::default());
+        let plans = Arc::default();
         let (keyring, problems) = (Arc::new(keyring), Arc::default());
         let gate = Gate::new(store.clone(), access);
-        Self { store, bus, keyring, gate, changed, subscribing, problems, replays, stop }
+        Self { store, bus, keyring, gate, changed, subscribing, problems, replays, plans, stop }
     }
 
     /// Who is let in.

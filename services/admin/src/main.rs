@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use tandem_admin::{
     Admin,
     access::Access,
-    at_hand, dead_letters, gauges, grpc, publisher, rest,
+    at_hand, dead_letters, gauges, grpc, plans, publisher, rest,
     settings::{Command, Settings, TokenCommand},
     subscriptions,
     tls::Tls,
@@ -80,6 +80,7 @@ async fn serve(
     stop.spawn_dropped("subscriptions", subscriptions::run(admin.clone(), every));
     stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
     stop.spawn_dropped("gauges", gauges::run(admin.clone()));
+    stop.spawn_dropped("plans", plans::apply::run(admin.clone()));
     let readiness = admin.readiness();
     grpc::serve(admin.clone(), settings.grpc_addr, tls.as_ref(), &stop).await?;
     let router = rest::router(admin, settings.public_url.as_deref(), readiness.clone());

@@ -11,6 +11,7 @@ mod dead_letters;
 mod incidents;
 mod integrations;
 mod links;
+mod plans;
 mod problem;
 mod questions;
 mod served;
@@ -66,6 +67,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .merge(links::routes())
         .merge(audit::routes())
         .merge(questions::routes())
+        .merge(plans::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")

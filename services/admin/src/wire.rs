@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod conflict;
 pub(crate) mod dead_letter;
+pub(crate) mod plan;
 mod sync_status;
 
 use jiff::Timestamp;

@@ -10,6 +10,7 @@ pub(crate) mod incident;
 pub(crate) mod integration;
 pub(crate) mod links;
 pub(crate) mod mapping;
+pub(crate) mod plan;
 pub(crate) mod questions;
 pub(crate) mod token;
 

@@ -12,7 +12,7 @@ use tandem_proto::v1::{
     incident_service_client::IncidentServiceClient,
     integration_service_client::IntegrationServiceClient, key_service_client::KeyServiceClient,
     link_service_client::LinkServiceClient, on_call_service_client::OnCallServiceClient,
-    ownership_service_client::OwnershipServiceClient,
+    ownership_service_client::OwnershipServiceClient, plan_service_client::PlanServiceClient,
     service_mapping_service_client::ServiceMappingServiceClient,
     status_service_client::StatusServiceClient, token_service_client::TokenServiceClient,
 };
@@ -124,6 +124,10 @@ impl Client {
 
     pub(crate) fn ownership(&self) -> OwnershipServiceClient<Door> {
         OwnershipServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
+    }
+
+    pub(crate) fn plans(&self) -> PlanServiceClient<Door> {
+        PlanServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
     }
 
     pub(crate) fn links(&self) -> LinkServiceClient<Door> {

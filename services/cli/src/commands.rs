@@ -10,6 +10,7 @@ mod field_ownership;
 mod incident;
 mod integration;
 mod links;
+mod plan;
 mod questions;
 mod scope;
 mod service_mapping;
@@ -21,7 +22,9 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 
 use crate::{
-    args::{Cli, Command, audit::AuditCommand, incident::NoteCommand},
+    args::{
+        Cli, Command, audit::AuditCommand, incident::NoteCommand, integration::IntegrationCommand,
+    },
     client::{Client, PATIENCE},
     config::Config,
     failure::Failure,
@@ -32,6 +35,9 @@ use crate::{
 const PAGE: i32 = 500;
 /// How long checking the whole audit may take.
 const VERIFYING: Duration = Duration::from_hours(1);
+
+/// How long making a plan may take: every open record is read for it, after everything else.
+const PLANNING: Duration = Duration::from_mins(5);
 
 /// What a command works with.
 #[derive(Debug)]
@@ -53,6 +59,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let config = Config::load(&cli.global, cli.token_file.as_deref())?;
     let patience = match &cli.command {
         Command::Audit(AuditCommand::Verify { .. }) => VERIFYING,
+        Command::Integration(IntegrationCommand::Plan(_) | IntegrationCommand::Apply(_)) => {
+            PLANNING
+        }
         _ => PATIENCE,
     };
     let has_token = config.token.is_some();

@@ -6,6 +6,7 @@
 mod configuration;
 mod dead_letters;
 mod disputes;
+mod plans;
 mod questions;
 mod rows;
 mod stories;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub(crate) use self::{
     configuration::Counterpart,
+    plans::Shown,
     rows::{Answered, Rows, Watched},
 };
 use crate::{args::Output, failure::Failure};

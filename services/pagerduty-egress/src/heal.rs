@@ -40,11 +40,15 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use tandem_bus::heal::{Dealt, Known, Mark, Progress};
+use tandem_bus::{
+    ask::{Look, Looked},
+    heal::{Dealt, Known, Mark, Progress},
+};
 use tandem_domain::id::{IntegrationId, RecordId};
 use tokio::time::{sleep, sleep_until};
 
 use self::course::Reported;
+pub use self::look::Unseen;
 use crate::deliver::Delivery;
 
 /// How long the reconciler may take to say how far is known.
@@ -126,6 +130,17 @@ pub async fn run(delivery: &Delivery, id: IntegrationId) {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// Looks at one record because somebody asked, and reports it where that is wanted and it is as it
+/// was planned: an incident may begin with it.
+pub async fn look_for(
+    delivery: &Delivery,
+    id: IntegrationId,
+    wanted: &Look,
+) -> Result<Looked, Unseen> {
+    let (reported, prints) = (Reported::default(), HashMap::new());
+    Healer { delivery, id, stream: None, reported, prints }.look_as_planned(wanted).await
 }
 
 impl Healer<'_> {

@@ -6,6 +6,7 @@
 //! waits is read to its end for the next who asks.
 
 mod checkup;
+mod look;
 mod read;
 mod subscribe;
 
@@ -18,11 +19,14 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
-use tandem_bus::ask::{Answer, Asked, Failed, Listed, Obstacle, PART, Part, Question};
+use tandem_bus::ask::{
+    Answer, Asked, Failed, Listed, Obstacle, PART, Part, Question, RECORDS_PART,
+};
+use tandem_domain::id::IntegrationId;
 use tandem_runtime::clock;
 use tokio::time::timeout;
 
-use crate::{deliver::Delivery, gate::Standing};
+use crate::{deliver::Delivery, gate::Standing, lanes::Lane};
 
 /// How long somebody who asks is kept waiting.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -40,13 +44,32 @@ enum List {
     Services,
     EscalationPolicies,
     Priorities,
+    Records,
 }
 
 impl List {
+    /// How many items one answer holds.
+    const fn part(&self) -> usize {
+        match self {
+            Self::Records => RECORDS_PART,
+            _ => PART,
+        }
+    }
+
+    /// The lane in which it is read: what takes many calls waits for everything else.
+    const fn lane(&self) -> Lane {
+        match self {
+            Self::Records => Lane::Healing,
+            _ => Lane::Questions,
+        }
+    }
+
     /// How long it is good for: who is on call changes by the minute, the rest by the day.
     const fn good_for(&self) -> SignedDuration {
         match self {
             Self::OnCall(_) => SignedDuration::from_secs(15),
+            // Long enough for whoever asks again while it is still being read.
+            Self::Records => SignedDuration::from_secs(150),
             _ => SignedDuration::from_mins(5),
         }
     }
@@ -70,8 +93,8 @@ struct Held {
 }
 
 impl Held {
-    fn part(&self, part: Part, outdated: Option<String>) -> Answer<Listed<Json>> {
-        let items = self.items.iter().skip(part.from).take(PART).cloned().collect();
+    fn part(&self, list: &List, part: Part, outdated: Option<String>) -> Answer<Listed<Json>> {
+        let items = self.items.iter().skip(part.from).take(list.part()).cloned().collect();
         let Self { read_at, complete, .. } = *self;
         let total = self.items.len();
         Answer::Told { told: Listed { read_at, outdated, total, complete, items } }
@@ -88,7 +111,12 @@ pub struct Inquiries {
 
 impl Inquiries {
     /// Answers a question; what the runner itself knows is not for here.
-    pub async fn answer(&self, delivery: &Delivery, asked: Asked, question: Question) {
+    pub async fn answer(
+        &self,
+        (delivery, id): (&Delivery, IntegrationId),
+        asked: Asked,
+        question: Question,
+    ) {
         let (list, part) = match question {
             Question::Status | Question::Due { .. } => return,
             Question::Test => {
@@ -103,6 +131,11 @@ impl Inquiries {
                 let answer = subscribe::ping(delivery, &subscription, ANSWER_WITHIN).await;
                 return delivery.bus.answer(asked, &answer).await;
             }
+            Question::Look(wanted) => {
+                let answer = look::look(delivery, id, wanted, ANSWER_WITHIN).await;
+                return delivery.bus.answer(asked, &answer).await;
+            }
+            Question::Records(part) => (List::Records, part),
             Question::OnCall { schedule, part } => (List::OnCall(schedule), part),
             Question::Schedules(part) => (List::Schedules, part),
             Question::Users(part) => (List::Users, part),
@@ -113,11 +146,15 @@ impl Inquiries {
         let place = self.place_of(&list);
         let mut answer = pin!(self.list(delivery, &place, &list, part));
         if let Ok(answer) = timeout(ANSWER_WITHIN, &mut answer).await {
+            // Records are many, and nobody asks for them as they were.
+            if list == List::Records && is_last(&answer, part) {
+                place.forget();
+            }
             return delivery.bus.answer(asked, &answer).await;
         }
         let failed = late(&delivery.gate.standing());
         let so_far = match place.held(delivery.gate.account().version()) {
-            Some(held) => held.part(part, Some(failed.reason)),
+            Some(held) => held.part(&list, part, Some(failed.reason)),
             None => Answer::Failed(failed),
         };
         delivery.bus.answer(asked, &so_far).await;
@@ -138,13 +175,13 @@ impl Inquiries {
         if part.from > 0
             && let Some(held) = place.held(version)
         {
-            return held.part(part, None);
+            return held.part(list, part, None);
         }
         let reading = place.reading.lock().await;
         let held = place.held(version);
         let since = if part.fresh { asked_at } else { earlier(clock::now(), list.good_for()) };
         if let Some(held) = held.as_ref().filter(|held| held.read_at >= since) {
-            return held.part(part, None);
+            return held.part(list, part, None);
         }
         let read = match hopeless(&delivery.gate.standing()) {
             Some(failed) => Err(failed),
@@ -153,9 +190,9 @@ impl Inquiries {
         let answer = match (read, held) {
             (Ok(new), _) => {
                 place.keep(new.clone());
-                new.part(part, None)
+                new.part(list, part, None)
             }
-            (Err(failed), Some(held)) => held.part(part, Some(failed.reason)),
+            (Err(failed), Some(held)) => held.part(list, part, Some(failed.reason)),
             (Err(failed), None) => Answer::Failed(failed),
         };
         drop(reading);
@@ -177,9 +214,18 @@ impl Shelf {
         held.as_ref().filter(|held| held.version == version).cloned()
     }
 
+    fn forget(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn keep(&self, new: Held) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
     }
+}
+
+/// Whether a part is the last of its list.
+fn is_last(answer: &Answer<Listed<Json>>, part: Part) -> bool {
+    matches!(answer, Answer::Told { told } if part.from + told.items.len() >= told.total)
 }
 
 fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {

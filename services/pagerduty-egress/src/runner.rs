@@ -203,7 +203,10 @@ impl Runner {
             Some(question) => {
                 let (inquiries, delivery) =
                     (Arc::clone(&self.inquiries), Arc::clone(&self.delivery));
-                Some(Box::pin(async move { inquiries.answer(&delivery, asked, question).await }))
+                let id = self.id;
+                Some(Box::pin(async move {
+                    inquiries.answer((&delivery, id), asked, question).await;
+                }))
             }
             None => {
                 tracing::debug!(integration = %self.id, "a question nobody here understands");

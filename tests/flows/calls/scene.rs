@@ -25,6 +25,8 @@ pub(super) struct Scene {
     pub(super) conflicts: [String; 2],
     pub(super) letters: [String; 3],
     pub(super) replay: String,
+    /// A plan of nothing, since both sides are in step.
+    pub(super) plan: String,
     /// The id of a token that nobody will miss.
     pub(super) spare: String,
 }
@@ -55,6 +57,9 @@ impl Scene {
         .await;
         let begun = ["dlq", "replay", "--integration", "sim-pd", "--group", "none", "--no-wait"];
         let replay = stack.im.json(&begun).await.unwrap();
+        let plan = stack.im.json(&["integration", "plan", "sim-pd"]).await.unwrap();
+        assert_eq!(plan["lines"], json!([]));
+        let plan = text(&plan["id"]);
         let (_, viewer) = token(&stack, "demo", "viewer").await;
         let (_, operator) = token(&stack, "demo", "operator").await;
         let (_, admin) = token(&stack, "demo", "admin").await;
@@ -72,6 +77,7 @@ impl Scene {
             conflicts,
             letters,
             replay: text(&replay["id"]),
+            plan,
             spare: text(&spare["id"]),
             _stack: stack,
         }
@@ -94,7 +100,7 @@ impl Scene {
 
     /// What nobody elsewhere may see.
     pub(super) fn marks(&self) -> Vec<&str> {
-        let mut marks = vec![self.integration.as_str(), "spare-of-demo", &self.replay];
+        let mut marks = vec![self.integration.as_str(), "spare-of-demo", &self.replay, &self.plan];
         marks.extend(self.linked.iter().chain(&self.parted).map(String::as_str));
         marks.extend(self.conflicts.iter().chain(&self.letters).map(String::as_str));
         marks

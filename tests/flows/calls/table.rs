@@ -6,6 +6,7 @@
 mod configuration;
 mod incidents;
 mod letters;
+mod plans;
 mod questions;
 
 use super::{case::Case, scene::Scene};
@@ -21,7 +22,9 @@ const READS: &str = "it only reads";
 
 /// Every case.
 pub(super) fn cases(scene: &Scene) -> Vec<Case> {
-    let mut all = incidents::cases(scene);
+    // Before anything moves.
+    let mut all = plans::cases(scene);
+    all.extend(incidents::cases(scene));
     all.extend(letters::cases(scene));
     all.extend(questions::cases());
     all.extend(configuration::cases(scene));

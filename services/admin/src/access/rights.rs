@@ -74,6 +74,12 @@ const CALLS: &[(&str, Least)] = &[
     ("StatusService/ListSyncStatus", VIEWER),
     // It spends the integration's budget of calls.
     ("StatusService/TestIntegration", OPERATOR),
+    // It spends the integration's budget of calls.
+    ("PlanService/CreatePlan", OPERATOR),
+    ("PlanService/GetPlan", VIEWER),
+    ("PlanService/ListPlanLines", VIEWER),
+    // It changes many things at once, and may wake people.
+    ("PlanService/ApplyPlan", ADMIN),
     ("TokenService/CreateToken", ADMIN),
     ("TokenService/ListTokens", ADMIN),
     ("TokenService/RevokeToken", ADMIN),

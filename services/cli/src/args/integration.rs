@@ -8,6 +8,7 @@ use tandem_proto::v1::{ConflictStrategy, Direction, Side};
 
 use super::{
     mapping::{CounterpartCommand, FieldMappingCommand, ScopeCommand},
+    plan::{Apply, PlanOf},
     questions::{Listing, OnCall, Users},
     word,
 };
@@ -65,6 +66,11 @@ pub(crate) enum IntegrationCommand {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..=90))]
         days: i32,
     },
+    /// Tell what joining both sides would come to, and how many people that would notify; changes nothing.
+    Plan(PlanOf),
+    /// Do what a plan says and nothing else: refused where a side has moved since, or where more
+    /// would be notified than is allowed.
+    Apply(Apply),
     /// Say which incidents and records take part.
     #[command(subcommand)]
     Scope(ScopeCommand),

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tandem_proto::{json, v1};
 
 use super::{
-    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, questions,
-    scope, service_mapping, sync_status,
+    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, plan,
+    questions, scope, service_mapping, sync_status,
 };
 use crate::{
     args::integration::{IntegrationCommand, Named},
@@ -36,6 +36,8 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::PolicyMapping(command) => {
             counterpart::run(context, command, counterpart::POLICIES).await
         }
+        IntegrationCommand::Plan(asked) => plan::make(context, asked).await,
+        IntegrationCommand::Apply(asked) => plan::apply(context, asked).await,
         IntegrationCommand::Scope(command) => scope::run(context, command).await,
         IntegrationCommand::Test(named) => sync_status::test(context, named).await,
         IntegrationCommand::SyncStatus(named) => sync_status::one(context, named).await,

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use tandem_bus::{publish::Outgoing, subjects};
+use tandem_bus::{ask, publish::Outgoing, subjects};
 use tandem_connectors::pagerduty::{
     history::{self, Line},
     record,
@@ -18,6 +18,7 @@ use tandem_domain::{
     field::Field,
     finding::{Finding, FoundNote},
     id::RecordId,
+    plan::is_as_planned,
 };
 use tandem_runtime::clock;
 
@@ -43,6 +44,18 @@ pub(super) enum Looked {
     /// It could not be read this time.
     Failed,
 }
+
+/// Why somebody who asked for a look at a record gets none.
+#[derive(Debug)]
+pub enum Unseen {
+    /// It could not be read.
+    Call(Trouble),
+    /// It could not be reported.
+    Broker,
+}
+
+/// The status of what is not there.
+const NOT_FOUND: u16 = 404;
 
 impl Healer<'_> {
     /// Makes one call in the last lane.
@@ -103,6 +116,33 @@ impl Healer<'_> {
         // As good as nothing has happened since now, so this is the cheapest of lists.
         let asked = self.call(history::log(clock::now(), None, 0), history::read_log).await;
         asked.map(drop).map_err(|_| Cut::Away)
+    }
+
+    /// Looks at a record that a plan is about; reports it, with no history, where it is as planned.
+    pub(super) async fn look_as_planned(&self, wanted: &ask::Look) -> Result<ask::Looked, Unseen> {
+        let answer = match self.see(&wanted.record, &[]).await {
+            Ok((answer, _)) => answer,
+            Err(Trouble::Failed(failure))
+                if failure.class == Class::Refused && failure.status == Some(NOT_FOUND) =>
+            {
+                return Ok(ask::Looked::Gone);
+            }
+            Err(trouble) => return Err(Unseen::Call(trouble)),
+        };
+        let Answer { sent, received, date, value: snapshot } = answer;
+        let reading = Reading { sent, received, date, snapshot };
+        let planned = wanted.planned.as_deref();
+        if planned.is_some_and(|planned| !is_as_planned(planned, &reading.snapshot)) {
+            return Ok(ask::Looked::Moved);
+        }
+        if !wanted.report {
+            return Ok(ask::Looked::Seen { reading: Box::new(reading) });
+        }
+        let finding = name(&[], &reading);
+        match self.report((&[], reading.sent), &reading, Vec::new(), true).await {
+            Ok(_) => Ok(ask::Looked::Reported { finding }),
+            Err(_) => Err(Unseen::Broker),
+        }
     }
 
     async fn see(

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use tandem_bus::ask::{Failed, Obstacle};
 use tandem_connectors::pagerduty::{
     directory::{self, LAST_OFFSET, PAGE, Page},
+    history, record,
     refusal::Class,
     rest::Request,
 };
@@ -17,7 +18,6 @@ use super::{Held, Inquiries, List};
 use crate::{
     call::{Caller, Failure, Trouble},
     deliver::Delivery,
-    lanes::Lane,
 };
 
 /// How long who is on call is not asked for after that was too often, where nothing else is told.
@@ -39,7 +39,7 @@ impl Inquiries {
                 format!("PagerDuty was asked too often who is on call; again in {left_s} s");
             return Err(Failed { obstacle: Obstacle::Busy, reason });
         }
-        let first = delivery.gate.pass(Lane::Questions).await;
+        let first = delivery.gate.pass(list.lane()).await;
         let first = first.map_err(|called_off| failed(&called_off.into()))?;
         let mut caller = Caller::asking(&delivery.http, &delivery.gate, first, &delivery.stop);
         let version = caller.version();
@@ -89,6 +89,7 @@ async fn pages(caller: &mut Caller<'_>, list: &List) -> Result<Whole<Json>, Trou
         List::EscalationPolicies => {
             all(caller, directory::policies, directory::read_policies).await.map(json)
         }
+        List::Records => all(caller, history::open, record::incidents).await.map(json),
         List::Priorities => {
             all(caller, directory::priorities, directory::read_priorities).await.map(json)
         }

@@ -11,12 +11,17 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tandem_domain::id::{Connector, IntegrationId, LinkId};
+use tandem_domain::{
+    event::{Reading, Snapshot},
+    id::{Connector, IntegrationId, LinkId, RecordId},
+};
 
 use crate::{Bus, Unavailable, subjects};
 
 /// The most items of a list that one answer holds.
 pub const PART: usize = 2_000;
+/// The most records that one answer holds: each may have a title of four kilobytes.
+pub const RECORDS_PART: usize = 100;
 /// How often a list is begun again that was read anew while its parts were fetched.
 const BEGINNINGS: usize = 3;
 
@@ -51,6 +56,10 @@ pub enum Question {
     EscalationPolicies(Part),
     /// The account's priorities.
     Priorities(Part),
+    /// Every open record, as far as a list shows it; read for whoever asks, in the last lane.
+    Records(Part),
+    /// To look at one record; answered by an [`Answer`] of [`Looked`].
+    Look(Look),
     /// Whether the connection works; answered by an [`Answer`] of checks.
     Test,
     /// To see to the subscriptions that send to us; answered by an [`Answer`] of [`Tended`].
@@ -60,6 +69,40 @@ pub enum Question {
         /// The subscription.
         subscription: String,
     },
+}
+
+/// Which record is to be looked at, and what for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// The record.
+    pub record: RecordId,
+    /// What it was like when a plan was made, where it is asked whether it still is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Box<Snapshot>>,
+    /// Whether it is to be reported as it is found, if it is as planned: as a finding with which an
+    /// incident may begin.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub report: bool,
+}
+
+/// What became of looking at a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "looked", rename_all = "snake_case")]
+pub enum Looked {
+    /// It was read, and is as planned where it was asked whether it is.
+    Seen {
+        /// What it holds.
+        reading: Box<Reading>,
+    },
+    /// It was as planned, and is reported.
+    Reported {
+        /// The finding's id.
+        finding: String,
+    },
+    /// It is not as planned, and nothing was reported.
+    Moved,
+    /// It is not there, or not to be seen by this key.
+    Gone,
 }
 
 /// What should send webhooks to us.

@@ -1,9 +1,10 @@
 //! External systems behind one interface; PagerDuty is the first.
 //!
 //! [`mod@inbound`] is how deliveries come in: found by the connector's name, verified, decoded.
-//! [`directory`] and [`checkup`] are what people ask of an account, in words all systems share.
+//! [`directory`], [`checkup`] and [`alert`] are what people ask of an account, in words all systems share.
 //! Nothing outside a connector's own module and its egress knows the system's words.
 
+pub mod alert;
 pub mod checkup;
 pub mod directory;
 pub mod inbound;

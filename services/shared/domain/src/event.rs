@@ -322,6 +322,15 @@ pub enum Change {
         /// The record.
         record: RecordId,
     },
+    /// Has the incident take part in an integration in which it has no link: a record is created
+    /// for it there.
+    TakePart {
+        /// The integration.
+        integration: IntegrationId,
+        /// The revision the author saw; where given and no longer true, the edit is refused.
+        #[serde(default)]
+        revision: Option<u64>,
+    },
     /// Takes a link apart; its record is left alone from then on.
     Unlink {
         /// The link.

@@ -152,6 +152,8 @@ kinds! {
     DeadLetterId, DeadLetterKind, "dlt", "a dead letter";
     /// A replay of many dead letters.
     ReplayId, ReplayKind, "rpl", "a replay";
+    /// What joining two sides would come to.
+    PlanId, PlanKind, "pln", "a plan";
     /// What somebody calls admin with.
     TokenId, TokenKind, "tok", "a token";
 }

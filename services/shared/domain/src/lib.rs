@@ -28,6 +28,7 @@ pub mod integration;
 pub mod lens;
 pub mod link;
 pub mod outbound;
+pub mod plan;
 pub mod reconcile;
 pub mod scope;
 #[cfg(any(test, feature = "simulation"))]

@@ -23,7 +23,7 @@ use tandem_domain::{
     scope::Scope,
 };
 
-use crate::sides::{Sides, integration};
+use crate::sides::{Far, Sides, integration};
 
 const BOTH: Direction = Direction::Bidirectional;
 
@@ -497,6 +497,39 @@ fn an_existing_pair_is_linked_and_what_differs_is_settled() {
     assert_eq!(conflicts.iter().map(|open| open.field).collect::<Vec<_>>(), [Field::Title]);
     let again = sides.edit(Change::Link { integration: id, record: "R8".parse().unwrap() });
     assert!(matches!(again, Some(Reply::Refused { refusal: Refusal::Taken, .. })));
+}
+
+#[test]
+fn an_incident_that_was_there_before_takes_part_when_that_is_asked_of_it() {
+    let mut sides = Sides::created([pd(Strategy::LastWriteWins)]);
+    let late = integration("late-pd", Strategy::LastWriteWins, Side::Platform, BOTH);
+    let (id, services) = (late.id, late.services.clone());
+    sides.configs.insert(id, Integration { services: Vec::new(), ..late });
+    sides.fars.insert(id, Far::default());
+    sides.ours(Field::Title, "disk broken");
+    sides.deliver();
+    assert_eq!(sides.state.as_ref().unwrap().links.len(), 1, "by itself it takes part nowhere");
+
+    let revision = sides.state.as_ref().unwrap().incident.revision;
+    let ask = |revision| Change::TakePart { integration: id, revision: Some(revision) };
+    let refused = |reply: Option<Reply>| match reply {
+        Some(Reply::Refused { refusal, .. }) => refusal,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(sides.edit(ask(revision - 1))), Refusal::Stale);
+    assert_eq!(refused(sides.edit(ask(revision))), Refusal::Unfit, "no service is mapped");
+    assert_eq!(sides.state.as_ref().unwrap().links.len(), 1, "and nothing is left behind");
+    sides.configs.get_mut(&id).unwrap().services = services;
+    assert!(matches!(sides.edit(ask(revision)), Some(Reply::Accepted { .. })));
+    sides.deliver();
+    assert_eq!(sides.fars[&id].fields[&Field::Title], "disk broken");
+    sides.forget();
+    assert!(matches!(sides.edit(ask(revision)), Some(Reply::Accepted { .. })), "asked twice");
+    sides.deliver();
+    assert_eq!(sides.fars[&id].writes, Vec::<String>::new());
+    let link = sides.link(id).id;
+    sides.edit(Change::Unlink { link });
+    assert_eq!(refused(sides.edit(ask(revision))), Refusal::Taken, "it was parted by hand");
 }
 
 #[test]

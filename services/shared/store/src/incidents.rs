@@ -150,6 +150,63 @@ pub async fn lock_free(
     rows.into_iter().map(Row::incident).collect()
 }
 
+/// Incidents by id, as they are, without locking them.
+pub async fn read(
+    conn: &mut PgConnection,
+    ids: &[IncidentId],
+) -> Result<Vec<Incident>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
+        from incidents
+        where id = any($1)
+        order by id
+        "#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("reading incidents"))?;
+    rows.into_iter().map(Row::incident).collect()
+}
+
+/// The incidents of an organisation that are not over, by id, after the given one.
+pub async fn open(
+    conn: &mut PgConnection,
+    org: &Org,
+    after: Option<IncidentId>,
+    limit: u32,
+) -> Result<Vec<Incident>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, org, title, description, severity, status, assigned_to, escalation_policy,
+            incident_type, labels as "labels: Raw", authorship as "authorship: Raw", revision,
+            sequence, created_at, updated_at, chain_length, chain_hash
+        from incidents
+        where
+            org = $1
+            and status not in ('resolved', 'closed')
+            and ($2::uuid is null or id > $2)
+        order by id
+        limit $3
+        "#,
+        org.as_str(),
+        after.map(IncidentId::uuid),
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("reading what is not over"))?;
+    rows.into_iter().map(Row::incident).collect()
+}
+
 /// Those of the incidents that are there.
 pub async fn existing(
     conn: &mut PgConnection,

@@ -19,6 +19,7 @@ pub mod integrations;
 pub mod links;
 pub mod notes;
 pub mod outbox;
+pub mod plans;
 mod rows;
 pub mod seals;
 pub mod standing;

@@ -1,5 +1,6 @@
 //! PagerDuty's words. With the egress, the only place that knows them.
 
+pub mod alert;
 pub mod checkup;
 pub mod custom_fields;
 pub mod defaults;

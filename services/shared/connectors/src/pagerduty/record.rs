@@ -14,7 +14,10 @@ use tandem_domain::{
     lens::{Foreign, ranked},
 };
 
-use super::custom_fields::custom_fields;
+use super::{
+    custom_fields::custom_fields,
+    directory::{Page, read},
+};
 
 /// A note as REST shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,11 @@ pub struct Note {
 /// The record in the answer to a read, a creation or a change; none where the answer holds none.
 pub fn incident(answer: &Json) -> Option<Snapshot> {
     snapshot(answer.get("incident")?)
+}
+
+/// The records on a page of a list, as far as a list shows them: no description, no custom fields.
+pub fn incidents(answer: &Json) -> Option<Page<Snapshot>> {
+    read(answer, "incidents", snapshot)
 }
 
 /// The record created under `key` among those a lookup found; none in it where there is none.
@@ -183,6 +191,14 @@ mod tests {
             "escalation_policy": { "id": "PEPCHK1", "summary": "Checkout primary" },
             "teams": [{ "id": "PTEAM77", "summary": "Payments" }],
         })
+    }
+
+    #[test]
+    fn a_page_of_records_leaves_out_what_is_none_and_says_whether_more_follow() {
+        let page = incidents(&json!({ "incidents": [payments(), {}], "more": true })).unwrap();
+        let alone = incident(&json!({ "incident": payments() })).unwrap();
+        assert_eq!((page.items, page.more), (vec![alone], true));
+        assert_eq!(incidents(&json!({ "incident": payments() })), None);
     }
 
     #[test]

@@ -2,7 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Configs, Input, State, Step, TimelineKind, draft::Draft, edit::refuse};
+use super::{
+    Configs, Input, State, Step, TimelineKind,
+    draft::Draft,
+    edit::{outdated, refuse},
+    level::service_for,
+};
 use crate::{
     event::{Change, Edit, Refusal},
     id::{IntegrationId, LinkId, RecordId},
@@ -19,6 +24,9 @@ pub(super) fn apply(state: State, input: Input<'_>, edit: &Edit, configs: &Confi
         }
         Change::Resolve { conflict, choice } => draft.resolve(edit, *conflict, choice),
         Change::Link { integration, record } => draft.join_to(edit, *integration, record),
+        Change::TakePart { integration, revision } => {
+            draft.take_part(edit, *integration, *revision)
+        }
         Change::Unlink { link } => draft.part(edit, *link),
         Change::Resync { link, read } => draft.compare_again(*link, *read),
         Change::Create { .. } | Change::Update { .. } | Change::Note { .. } => Ok(()),
@@ -101,6 +109,42 @@ impl Draft<'_> {
         };
         self.revise();
         self.link_up(id, record, edit.at);
+        Ok(())
+    }
+
+    /// Adds the link that a record is then created for, unless there is one: asked twice is done
+    /// once, and what was unlinked by hand stays so. Nothing is left behind where it cannot be.
+    fn take_part(
+        &mut self,
+        edit: &Edit,
+        integration: IntegrationId,
+        revision: Option<u64>,
+    ) -> Result<(), (Refusal, String)> {
+        let Some(config) = self.config(integration) else {
+            let message = format!("there is no integration {integration} in {}", edit.org);
+            return Err((Refusal::Unknown, message));
+        };
+        match self.links.iter().find(|link| link.integration == integration) {
+            Some(link) if link.detached => {
+                let message = "the incident was unlinked there by hand; link it again".to_owned();
+                return Err((Refusal::Taken, message));
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        if let Some(message) = outdated(self.incident.revision, revision) {
+            return Err((Refusal::Stale, message));
+        }
+        if !config.sends() {
+            let message = format!("nothing is sent to {}", config.handle);
+            return Err((Refusal::Unfit, message));
+        }
+        let creatable = service_for(&self.incident, config).map(|_| ());
+        let outside = config.scope.excludes(&self.incident, None).map_or(Ok(()), Err);
+        creatable.and(outside).map_err(|message| (Refusal::Unfit, message))?;
+        let link = Link::new(self.mint.id(), self.incident.id, integration);
+        self.links.push(link);
+        self.revise();
         Ok(())
     }
 

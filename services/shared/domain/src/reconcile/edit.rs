@@ -82,6 +82,7 @@ pub(super) fn apply(
             | Change::Page { .. }
             | Change::Resolve { .. }
             | Change::Link { .. }
+            | Change::TakePart { .. }
             | Change::Unlink { .. }
             | Change::Resync { .. },
             Some(state),
@@ -98,10 +99,7 @@ fn update(
     configs: &Configs,
 ) -> Step {
     let current = state.incident.revision;
-    if let Some(seen) = revision.filter(|seen| *seen != current) {
-        let message = format!(
-            "the incident is at revision {current}, the edit was made on {seen}: read it again"
-        );
+    if let Some(message) = outdated(current, revision) {
         return refuse(Some(state), Refusal::Stale, message);
     }
     if let Err(message) = check(fields) {
@@ -115,6 +113,14 @@ fn update(
     draft.send_as_notes(edit, fields);
     draft.set_all(edit, fields, Rule::Edited);
     draft.finish(true)
+}
+
+/// Why an edit comes too late that was made on a revision; none where it does not.
+pub(super) fn outdated(current: u64, seen: Option<u64>) -> Option<String> {
+    let seen = seen.filter(|seen| *seen != current)?;
+    Some(format!(
+        "the incident is at revision {current}, the edit was made on {seen}: read it again"
+    ))
 }
 
 fn create(

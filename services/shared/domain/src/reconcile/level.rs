@@ -166,10 +166,9 @@ impl Leveller<'_> {
 
     /// How to create the record; none, and the problem listed, where it cannot or must not be.
     fn creation(&self, link: &mut Link) -> Option<Create> {
-        let kind = self.incident.incident_type.as_deref();
         let begun = link.published.is_some();
-        let problem = match (self.config.service_for(kind), kind) {
-            (Some(service), _) => match self.config.scope.excludes(self.incident, None) {
+        let problem = match service_for(self.incident, self.config) {
+            Ok(service) => match self.config.scope.excludes(self.incident, None) {
                 Some(outside) if !begun => outside,
                 _ => {
                     return Some(Create {
@@ -180,8 +179,7 @@ impl Leveller<'_> {
                     });
                 }
             },
-            (None, Some(kind)) => format!("no service is mapped to the incident type {kind:?}"),
-            (None, None) => "the incident has no incident type, so no service is known".to_owned(),
+            Err(problem) => problem,
         };
         link.problem = Some(problem);
         None
@@ -308,6 +306,18 @@ impl Leveller<'_> {
             }
         }
     }
+}
+
+/// The external service in which an incident's record is created; or why there is none.
+pub(super) fn service_for<'a>(
+    incident: &Incident,
+    config: &'a Integration,
+) -> Result<&'a str, String> {
+    let kind = incident.incident_type.as_deref();
+    config.service_for(kind).ok_or_else(|| match kind {
+        Some(kind) => format!("no service is mapped to the incident type {kind:?}"),
+        None => "the incident has no incident type, so no service is known".to_owned(),
+    })
 }
 
 /// What was last asked for of a field.

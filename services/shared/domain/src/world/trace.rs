@@ -121,6 +121,7 @@ pub(super) fn edit(edit: &Edit) -> String {
         Change::Page { .. } => "asks for help".to_owned(),
         Change::Resolve { choice, .. } => format!("decides {choice:?}"),
         Change::Link { record, .. } => format!("links {record}"),
+        Change::TakePart { .. } => "has it take part".to_owned(),
         Change::Unlink { .. } => "unlinks".to_owned(),
         Change::Resync { read, .. } => format!("has it compared again, read: {read}"),
     };

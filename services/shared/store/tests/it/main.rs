@@ -7,4 +7,5 @@ mod conflicts;
 mod inbox;
 mod links;
 mod partitions;
+mod plans;
 mod support;
