@@ -107,7 +107,7 @@ async fn a_plan_reads_as_people_read_and_what_is_not_there_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_is_made_read_and_applied_over_rest_and_nobody_calls_for_one_that_is_only_inbound() {
+async fn a_plan_is_made_read_and_applied_over_rest_and_an_inbound_one_writes_nothing() {
     let stack = Stack::start().await;
     Scene::set(&stack, Counts { there: 2, here: 1, ..Counts::NONE }).await;
     planned(&stack).await;
@@ -143,9 +143,28 @@ async fn a_plan_is_made_read_and_applied_over_rest_and_nobody_calls_for_one_that
     .await;
     assert_eq!((&done["state"], &done["progress"]["done"]), (&json!("applied"), &json!(3)));
 
-    let words = ["integration", "configure", "sim-pd", "--direction", "inbound"];
-    stack.im.json(&words).await.unwrap();
-    let told = stack.im.run(&["integration", "plan", "sim-pd"]).await.unwrap();
-    assert_eq!(told.status.code(), Some(4), "{told:?}");
-    assert!(said(&told).contains("is inbound only, so nothing calls its account"), "{told:?}");
+    // Inbound only: what is there comes in, and nothing goes out.
+    stack.at_rest().await;
+    let configure = async |option: &str, value: &str| {
+        let words = ["integration", "configure", "sim-pd", option, value];
+        stack.im.json(&words).await.unwrap()
+    };
+    configure("--direction", "inbound").await;
+    configure("--enabled", "false").await;
+    let ours = ["incident", "create", "--title", "ours alone", "--type", "infrastructure"];
+    stack.im.json(&ours).await.unwrap();
+    let theirs = stack.act(json!({"action": "trigger", "title": "theirs", "service": "P123ABC"}));
+    stack.at_rest().await;
+    configure("--enabled", "true").await;
+    let before = stack.pagerduty.calls(0).last().map_or(0, |call| call.seq);
+    let plan = planned(&stack).await;
+    let [line] = plan["lines"].as_array().unwrap().as_slice() else { panic!("{plan}") };
+    assert_eq!((&line["kind"], &line["record"]), (&json!("create-here"), &theirs["id"]));
+    let left_out = json!([{"reason": "nothing is sent to sim-pd", "count": 1}]);
+    assert_eq!((&plan["left_out"], &plan["paging"]["notifications"]), (&left_out, &json!(0)));
+    let done = stack.im.json(&["integration", "apply", "sim-pd", "--yes"]).await.unwrap();
+    assert_eq!((&done["state"], &done["progress"]["done"]), (&json!("applied"), &json!(1)));
+    let calls = stack.pagerduty.calls(before);
+    assert!(calls.iter().all(|call| call.method == "GET"), "{calls:?}");
+    assert_eq!(planned(&stack).await["lines"], json!([]));
 }

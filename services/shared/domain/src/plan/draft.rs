@@ -162,7 +162,11 @@ impl<'a> Draft<'a> {
             let open = || link.fields.values().any(|seen| !seen.open.is_empty());
             link.id == joined && (link.confirmed < link.version || open())
         };
-        if before.links.iter().any(waits) {
+        // What could not be put in order is read once more before anything is decided about it.
+        let doubtful =
+            |link: &Link| link.id == joined && link.fields.values().any(|seen| seen.held.is_some());
+        let in_doubt = step.state.iter().flat_map(|after| &after.links).any(doubtful);
+        if in_doubt || before.links.iter().any(waits) {
             self.plan.under_way += 1;
         } else {
             self.plan.in_step += 1;
