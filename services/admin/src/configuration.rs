@@ -98,6 +98,7 @@ pub(crate) fn creation(
             base_url: base_url?,
             direction: direction?,
             enabled: from.enabled,
+            paused: from.paused,
             strategy: strategy?,
             from_email: from_email?,
             rate_limit: rate_limit?,
@@ -144,6 +145,7 @@ pub(crate) fn change(
             }
             "direction" => set(&mut to.direction, checks.take(field, check::direction(direction))),
             "enabled" => to.enabled = from.enabled,
+            "paused" => to.paused = from.paused,
             "conflict_strategy" => {
                 set(&mut to.strategy, checks.take(field, check::strategy(strategy)));
             }

@@ -29,6 +29,7 @@ const CALLS: &[(&str, Least)] = &[
     ("IntegrationService/ListIgnoredEvents", VIEWER),
     ("OwnershipService/SetFieldOwnership", ADMIN),
     ("OwnershipService/ListFieldOwnership", VIEWER),
+    ("OwnershipService/ResetFieldOwnership", ADMIN),
     ("FieldMappingService/ListFieldMappings", VIEWER),
     ("FieldMappingService/SetFieldMapping", ADMIN),
     ("FieldMappingService/ResetFieldMapping", ADMIN),

@@ -13,6 +13,12 @@ im integration configure prod-pd --conflict-strategy manual-review
 im integration configure prod-pd --rate-limit 100 --backoff-multiplier 2
 im integration configure prod-pd --enabled false --token-env PD_TOKEN
 im integration configure prod-pd --signing-secret-file secret.txt
+im integration enable prod-pd
+im integration disable prod-pd --etag 7
+im integration pause prod-pd
+im integration resume prod-pd
+im integration rotate-secret prod-pd
+im integration rotate-secrets prod-pd --signing-secret-file secret.txt
 im integration list --output json
 im integration get prod-pd
 im integration delete prod-pd
@@ -23,6 +29,7 @@ im integration service-mapping list prod-pd
 im integration service-mapping remove prod-pd --pd-service P123ABC --incident-type infrastructure
 im integration field-ownership set prod-pd title --owner platform --priority 10
 im integration field-ownership list prod-pd
+im integration field-ownership delete prod-pd title
 im incident list --status open --limit 10
 im incident list --status mitigated --severity SEV-1
 im incident get inc_1

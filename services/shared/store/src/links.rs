@@ -298,7 +298,7 @@ pub struct Levelled {
 pub struct Behind {
     /// Its place.
     pub place: Levelled,
-    /// Its incident, which is not closed.
+    /// Its incident, which is not closed, or was while the integration took no part.
     pub incident: IncidentId,
     /// The organisation.
     pub org: Org,
@@ -333,7 +333,7 @@ pub async fn behind(
             and links.levelled < $2
             and not links.detached
             and (links.levelled, links.id) > ($3, $4)
-            and incidents.status <> 'closed'
+            and (incidents.status <> 'closed' or links.levelled = 0)
         order by links.levelled, links.id
         limit $5
         "#,

@@ -103,12 +103,22 @@ fn ownership() -> Vec<Case> {
         etag: etag.to_owned(),
     };
     let list = |integration: String| v1::ListFieldOwnershipRequest { org: org(), integration };
+    let reset = |integration: String, field: &str, etag: &str| v1::ResetFieldOwnershipRequest {
+        org: org(),
+        integration,
+        field: field.to_owned(),
+        etag: etag.to_owned(),
+    };
     let (ours, unsaid) = (v1::Side::Platform, v1::Side::Unspecified);
     vec![
         case("OwnershipService/SetFieldOwnership", Admin, &set(sim(), ours, ""))
             .bad("ownership.owner", &set(sim(), unsaid, ""))
             .unknown(&set(none(), ours, ""))
             .stale(&set(sim(), ours, OLD)),
+        case("OwnershipService/ResetFieldOwnership", Admin, &reset(sim(), "title", ""))
+            .bad("field", &reset(sim(), "colour", ""))
+            .unknown(&reset(none(), "title", ""))
+            .stale(&reset(sim(), "title", OLD)),
         case("OwnershipService/ListFieldOwnership", Viewer, &list(sim()))
             .bad("integration", &list(String::new()))
             .unknown(&list(none()))
