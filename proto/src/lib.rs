@@ -77,6 +77,7 @@ mod tests {
             services,
             [
                 "AuditService",
+                "ConfigurationService",
                 "ConflictService",
                 "DeadLetterService",
                 "DirectoryService",

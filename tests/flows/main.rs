@@ -14,6 +14,7 @@ mod calls;
 mod conflicts;
 mod crash;
 mod dead_letters;
+mod documents;
 mod door;
 mod egress;
 mod escalations;

@@ -3,6 +3,7 @@
 mod apply_plan;
 pub mod audit;
 pub(crate) mod change;
+pub mod configuration;
 pub mod conflict;
 pub mod dead_letter;
 pub mod directory;

@@ -22,6 +22,7 @@ mod checkup;
 mod configuration;
 mod convergence;
 pub mod dead_letters;
+mod document;
 mod edits;
 pub mod gauges;
 pub mod grpc;

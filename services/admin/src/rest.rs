@@ -6,6 +6,7 @@
 
 mod asked;
 mod audit;
+mod configuration;
 mod conflicts;
 mod dead_letters;
 mod incidents;
@@ -61,6 +62,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
     Router::new()
         .route("/api/v1/integrations", get(integrations::list).post(integrations::create))
         .route("/api/v1/integrations/{integration}", get(integrations::get))
+        .merge(configuration::routes())
         .merge(dead_letters::routes())
         .merge(conflicts::routes())
         .merge(incidents::routes())

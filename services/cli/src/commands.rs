@@ -5,6 +5,7 @@ mod configure;
 mod conflict;
 mod counterpart;
 mod dlq;
+mod document;
 mod field_mapping;
 mod field_ownership;
 mod incident;
@@ -69,6 +70,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context { client, org: config.org, has_token, show };
     match cli.command {
         Command::Integration(command) => integration::run(&context, command).await,
+        Command::Export(wanted) => document::export(&context, wanted).await,
+        Command::Apply(wanted) => document::apply(&context, wanted).await,
         Command::Incident(command) => incident::run(&context, command).await,
         Command::Note(NoteCommand::Add(note)) => incident::note(&context, note).await,
         Command::Explain(explain) => audit::explain(&context, explain).await,

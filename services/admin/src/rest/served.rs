@@ -24,6 +24,18 @@ pub(crate) const SERVED: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/plans/{plan}", "PlanService/GetPlan"),
     ("GET", "/api/v1/plans/{plan}/lines", "PlanService/ListPlanLines"),
     ("POST", "/api/v1/plans/{plan}/apply", "PlanService/ApplyPlan"),
+    (
+        "GET",
+        "/api/v1/integrations/{integration}/versions",
+        "ConfigurationService/ListConfigurationVersions",
+    ),
+    (
+        "POST",
+        "/api/v1/integrations/{integration}/rollback",
+        "ConfigurationService/RollBackConfiguration",
+    ),
+    ("GET", "/api/v1/configuration", "ConfigurationService/ExportConfiguration"),
+    ("POST", "/api/v1/configuration", "ConfigurationService/ApplyConfiguration"),
     ("GET", "/api/v1/status", "StatusService/ListSyncStatus"),
     ("GET", "/api/v1/dead-letters", "DeadLetterService/ListDeadLetters"),
     ("GET", "/api/v1/dead-letters/groups", "DeadLetterService/ListDeadLetterGroups"),

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tandem_proto::v1::{ConflictStrategy, Direction, Side};
 
 use super::{
+    document::{History, Rollback},
     mapping::{CounterpartCommand, FieldMappingCommand, ScopeCommand},
     plan::{Apply, PlanOf},
     questions::{Listing, OnCall, Users},
@@ -50,6 +51,10 @@ pub(crate) enum IntegrationCommand {
         #[command(flatten)]
         signing_secret: SigningSecretSource,
     },
+    /// List the versions of an integration's configuration, with who made them; newest first.
+    History(History),
+    /// Bring an integration's configuration back to an earlier version; secrets stay as they are.
+    Rollback(Rollback),
     /// List the incidents of an integration and their counterparts.
     Links(Named),
     /// List the messages of an integration that could not be handled, newest first.

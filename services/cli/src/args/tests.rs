@@ -19,6 +19,13 @@ im integration pause prod-pd
 im integration resume prod-pd
 im integration rotate-secret prod-pd
 im integration rotate-secrets prod-pd --signing-secret-file secret.txt
+im integration history prod-pd --limit 5 --diff
+im integration rollback prod-pd --to-version 3 --dry-run
+im integration rollback prod-pd --to-version 3 --yes --etag 7
+im export
+im export --integration prod-pd
+im apply -f tandem.yaml --dry-run
+im apply --file - --yes
 im integration list --output json
 im integration get prod-pd
 im integration delete prod-pd

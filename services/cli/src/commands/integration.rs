@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tandem_proto::{json, v1};
 
 use super::{
-    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, plan,
-    questions, scope, service_mapping, sync_status,
+    Context, PAGE, configure, counterpart, dlq, document, field_mapping, field_ownership, links,
+    plan, questions, scope, service_mapping, sync_status,
 };
 use crate::{
     args::integration::{IntegrationCommand, Named, Switch},
@@ -40,6 +40,8 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
                 None => rotate(context, named).await,
             }
         }
+        IntegrationCommand::History(asked) => document::history(context, asked).await,
+        IntegrationCommand::Rollback(asked) => document::roll_back(context, asked).await,
         IntegrationCommand::Links(named) => links::list(context, named).await,
         IntegrationCommand::Dlq { named, which } => {
             dlq::list(context, named.integration, which).await

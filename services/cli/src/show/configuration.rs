@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tandem_proto::json::{
-    ClockDifference, FieldMapping, FieldOwnership, IgnoredEvents, Integration, ManagedSubscription,
-    MappingRow, Scope, ServiceMapping,
+    ClockDifference, ConfigurationVersion, FieldMapping, FieldOwnership, IgnoredEvents,
+    Integration, ManagedSubscription, MappingRow, Scope, ServiceMapping,
 };
 
 use super::rows::{Rows, text, word, yes};
@@ -120,6 +120,20 @@ impl Rows for FieldMapping {
             ("without_partner", self.without_partner.join(", ")),
             ("default", yes(self.is_default)),
             ("etag", self.etag.clone()),
+        ]
+    }
+}
+
+impl Rows for ConfigurationVersion {
+    const COLUMNS: &'static [&'static str] = &["version", "time", "actor", "action", "changed"];
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("version", self.version.to_string()),
+            ("time", text(self.time.as_ref())),
+            ("actor", self.actor.clone()),
+            ("action", self.action.clone()),
+            ("changed", self.changed.join(", ")),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use tandem_proto::v1;
 use tonic::Code;
 
-use super::{OLD, READS, mask, none, org, sim};
+use super::{NO_ORG, OLD, READS, mask, none, org, sim};
 use crate::calls::{
     case::{
         Case,
@@ -20,6 +20,7 @@ pub(super) fn cases(scene: &Scene) -> Vec<Case> {
     all.extend(field_mappings());
     all.extend(counterparts());
     all.extend(service_mappings());
+    all.extend(documents());
     all.extend(tokens(scene));
     all.extend(keys());
     all
@@ -228,6 +229,54 @@ fn service_mappings() -> Vec<Case> {
             .bad("service", &remove("", ""))
             .unknown(&remove("PNOTHING", ""))
             .stale(&remove("P999XYZ", OLD)),
+    ]
+}
+
+fn documents() -> Vec<Case> {
+    let export = |integration: String| v1::ExportConfigurationRequest { org: org(), integration };
+    let apply = |handle: &str, rate_limit, etag: &str| v1::ApplyConfigurationRequest {
+        org: org(),
+        integrations: vec![v1::Configuration {
+            handle: handle.to_owned(),
+            name: "Applied".to_owned(),
+            r#type: "pagerduty".to_owned(),
+            base_url: "https://api.pagerduty.com".to_owned(),
+            rate_limit,
+            etag: etag.to_owned(),
+            ..Default::default()
+        }],
+        validate_only: false,
+    };
+    let list = |integration: String, page_size| v1::ListConfigurationVersionsRequest {
+        org: org(),
+        integration,
+        page_size,
+        ..Default::default()
+    };
+    let back = |version, etag: &str| v1::RollBackConfigurationRequest {
+        org: org(),
+        integration: sim(),
+        version,
+        etag: etag.to_owned(),
+        validate_only: true,
+    };
+    vec![
+        case("ConfigurationService/ExportConfiguration", Viewer, &export(sim()))
+            .bad("org", &v1::ExportConfigurationRequest { org: NO_ORG.to_owned(), ..export(sim()) })
+            .unknown(&export(none()))
+            .never_late(READS),
+        case("ConfigurationService/ApplyConfiguration", Admin, &apply("applied", 0, ""))
+            .bad("integrations.applied.rate_limit", &apply("applied", 961, ""))
+            .no_unknown("it makes what is not there")
+            .stale(&apply("sim-pd", 0, OLD)),
+        case("ConfigurationService/ListConfigurationVersions", Viewer, &list(sim(), 0))
+            .bad("page_size", &list(sim(), -1))
+            .unknown(&list(none(), 0))
+            .never_late(READS),
+        case("ConfigurationService/RollBackConfiguration", Admin, &back(1, ""))
+            .bad("version", &back(0, ""))
+            .unknown(&back(99_999, ""))
+            .stale(&back(1, OLD)),
     ]
 }
 

@@ -169,8 +169,7 @@ impl Leveller<'_> {
     /// How to create the record; none, and the problem listed, where it cannot or must not be.
     fn creation(&self, link: &mut Link) -> Option<Create> {
         let begun = link.published.is_some();
-        let is_over =
-            matches!(self.incident.value(Field::Status), Some("resolved" | "closed"));
+        let is_over = matches!(self.incident.value(Field::Status), Some("resolved" | "closed"));
         let problem = match service_for(self.incident, self.config) {
             // Nobody is to be paged for what is over, as after a time in which nothing was sent.
             _ if is_over && link.version == 0 => {
