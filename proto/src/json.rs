@@ -19,8 +19,8 @@ use serde::Serialize;
 
 pub use self::{
     audit::{
-        AuditFault, Decision, ExplainedSide, ExplainedStep, ExplainedWrite, Explanation,
-        FieldStory, Verification,
+        AdminAuditEntry, AuditFault, Decision, ExplainedSide, ExplainedStep, ExplainedWrite,
+        Explanation, FieldStory, Verification,
     },
     configuration::{
         AppliedConfiguration, Configuration, ConfigurationVersion, ConfiguredRow, ConfiguredScope,

@@ -128,6 +128,48 @@ async fn over_rest(stack: &Stack) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_through_admin_is_listed_with_who_did_it_and_pages_on() {
+    let stack = Stack::start().await;
+    let limit =
+        ["integration", "configure", "sim-pd", "--rate-limit", "300", "--as", "ada@acme.test"];
+    stack.im.json(&limit).await.unwrap();
+    stack.im.json(&["token", "create", "--name", "bot", "--role", "viewer"]).await.unwrap();
+    let listed =
+        stack.im.json(&["audit", "admin", "--target", "sim-pd", "--days", "1"]).await.unwrap();
+    let last = &listed[0];
+    assert_eq!(
+        (&last["action"], &last["actor"]),
+        (&json!("integration.update"), &json!("ada@acme.test"))
+    );
+    assert_eq!(
+        (&last["before"]["rate_limit"], &last["after"]["rate_limit"]),
+        (&json!(900), &json!(300))
+    );
+    let tokens = stack.im.json(&["audit", "admin", "--action", "token"]).await.unwrap();
+    assert_eq!(
+        (tokens.as_array().unwrap().len(), &tokens[0]["action"]),
+        (1, &json!("token.create"))
+    );
+    let nobody = stack.im.json(&["audit", "admin", "--actor", "nobody"]).await.unwrap();
+    assert_eq!(nobody, json!([]));
+
+    let root = &stack.http_url;
+    let get = async |query: &str| -> Value {
+        let url = format!("{root}/api/v1/audit/admin?organization_id=demo&{query}");
+        let answer = stack.http.get(url).send().await.unwrap();
+        answer.error_for_status().unwrap().json().await.unwrap()
+    };
+    let first = get("page_size=1").await;
+    assert_eq!(first["entries"][0]["action"], "token.create");
+    let token = first["next_page_token"].as_str().unwrap();
+    let second = get(&format!("page_size=1&page_token={token}")).await;
+    assert_eq!(second["entries"][0]["action"], "integration.update");
+    let (code, table, _) = im(&stack, &["audit", "admin"]).await;
+    assert_eq!(code, 0);
+    assert!(table.starts_with("TIME ") && table.contains("ada@acme.test"), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_half_applied_and_what_is_wrong_is_named() {
     let stack = Stack::start().await;
     let first = export(&stack).await;

@@ -63,6 +63,8 @@ const CALLS: &[(&str, Least)] = &[
     ("AuditService/ListDecisions", VIEWER),
     ("AuditService/ExplainIncident", VIEWER),
     ("AuditService/VerifyAudit", VIEWER),
+    // It names who holds which token.
+    ("AuditService/ListAdminAudit", ADMIN),
     ("DeadLetterService/GetDeadLetter", VIEWER),
     ("DeadLetterService/ListDeadLetters", VIEWER),
     ("DeadLetterService/ListDeadLetterGroups", VIEWER),
