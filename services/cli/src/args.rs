@@ -182,6 +182,12 @@ pub(crate) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page of im, or write a page for each command.
+    Man {
+        /// Write im.1, im-integration.1 and so on into this folder.
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Reads one of an enum's words, offers them all in help and completion.

@@ -18,8 +18,9 @@ mod service_mapping;
 mod sync_status;
 mod token;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::{
@@ -54,8 +55,10 @@ struct Context {
 /// Runs one command.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let show = Show::new(cli.global.output);
-    if let Command::Completion { shell } = cli.command {
-        return completion(shell);
+    match &cli.command {
+        Command::Completion { shell } => return completion(*shell),
+        Command::Man { dir } => return man(dir.as_deref()),
+        _ => {}
     }
     let config = Config::load(&cli.global, cli.token_file.as_deref())?;
     let patience = match &cli.command {
@@ -83,7 +86,26 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Token(command) => token::run(&context, command).await,
         Command::Keys(command) => token::keys(&context, command).await,
         Command::Completion { shell } => completion(shell),
+        Command::Man { dir } => man(dir.as_deref()),
     }
+}
+
+/// Prints the first manual page, or writes all of them.
+fn man(dir: Option<&Path>) -> Result<(), Failure> {
+    let Some(dir) = dir else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        return show::print(&page);
+    };
+    let written = std::fs::create_dir_all(dir).and_then(|()| {
+        let mut root = Cli::command();
+        root.build();
+        clap_mangen::generate_to(root, dir)
+    });
+    let name = dir.display();
+    written.with_context(|| format!("cannot write manual pages into {name}"))?;
+    eprintln!("written: read one with man {name}/im.1");
+    Ok(())
 }
 
 fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {

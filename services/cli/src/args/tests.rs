@@ -80,6 +80,7 @@ im explain inc_1 title --steps 100
 im incident explain inc_1 title
 im incident update inc_1 --label team=pay --remove-label region --as ada@acme.test
 im audit list --incident inc_1 --field title --rule owner_wins
+im audit admin --actor ada@acme.test --action integration --target prod-pd --days 7 --limit 5
 im audit verify
 im audit verify inc_1
 im dlq list --integration prod-pd --all
@@ -113,6 +114,8 @@ im integration test prod-pd
 im integration sync-status prod-pd
 im status
 im completion bash
+im man
+im man --dir man
 "#;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
