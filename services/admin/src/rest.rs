@@ -16,6 +16,7 @@ mod plans;
 mod problem;
 mod questions;
 mod served;
+mod tokens;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -70,6 +71,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .merge(audit::routes())
         .merge(questions::routes())
         .merge(plans::routes())
+        .merge(tokens::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
