@@ -31,7 +31,11 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
 use tracing::Span;
 
-use crate::{Admin, access::door::Guard, tls::Tls};
+use crate::{
+    Admin,
+    access::door::Guard,
+    tls::{self, Tls},
+};
 
 /// The largest head of a call.
 const HEAD_MAX: u32 = 16 * 1024;
@@ -76,7 +80,7 @@ pub async fn serve(
     let asked = stop.clone();
     let mut server = Server::builder();
     if let Some(tls) = tls {
-        server = server.tls_config(tls.grpc()).map_err(GrpcError::Tls)?;
+        server = server.tls_config(tls::grpc(tls)).map_err(GrpcError::Tls)?;
     }
     let server = server
         .trace_fn(span)
