@@ -30,3 +30,4 @@ mod size;
 mod story;
 mod surfaces;
 mod traced;
+mod watches;

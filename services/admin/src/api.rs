@@ -20,6 +20,7 @@ pub mod service_mapping;
 pub mod sync_status;
 pub mod token;
 mod watch;
+mod watching;
 
 use tandem_domain::id::{IncidentId, IntegrationId, Org};
 use tandem_store::{

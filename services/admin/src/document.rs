@@ -145,9 +145,10 @@ fn read_in(
     let mut named = BTreeSet::new();
     for field in from.fields {
         let path = format!("fields.{}", field.field);
-        let put = match named.insert(field.field.clone()) {
-            true => put(&mut integration, field),
-            false => Err(Refusal::invalid("", "is named twice")),
+        let put = if named.insert(field.field.clone()) {
+            put(&mut integration, field)
+        } else {
+            Err(Refusal::invalid("", "is named twice"))
         };
         gather(&mut wrong, &path, put)?;
     }

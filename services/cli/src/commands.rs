@@ -114,6 +114,11 @@ fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
     show::print(&script)
 }
 
+/// What a watch ends with, which has no end of its own.
+fn ended() -> Failure {
+    Failure::Refused(Box::new(tonic::Status::unavailable("admin ended the stream")))
+}
+
 impl Context {
     /// The organisation, for commands that cannot do without. A token mostly says which.
     fn org(&self) -> Result<String, Failure> {

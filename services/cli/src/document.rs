@@ -177,11 +177,11 @@ impl Secrets {
         ) {
             (None, None) => Ok(String::new()),
             (Some(_), Some(_)) => Err(format!("{what}_env and {what}_file name it twice")),
-            (Some(variable), None) => {
-                secret::from_variable(variable).map_err(told).and_then(secret::not_our_own)
-            }
+            (Some(variable), None) => secret::from_variable(variable)
+                .map_err(told)
+                .and_then(|held| secret::not_our_own(&held)),
             (None, Some(path)) => {
-                secret::from_file(path).map_err(told).and_then(secret::not_our_own)
+                secret::from_file(path).map_err(told).and_then(|held| secret::not_our_own(&held))
             }
         };
         Ok(v1::Credentials {

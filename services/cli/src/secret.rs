@@ -85,7 +85,7 @@ fn foreign(secret: SecretString, origin: &str) -> Result<SecretString, Failure> 
 }
 
 /// The secret, unless it is one of Tandem's own.
-pub(crate) fn not_our_own(secret: SecretString) -> Result<String, String> {
+pub(crate) fn not_our_own(secret: &SecretString) -> Result<String, String> {
     if secret.expose_secret().starts_with(OWN_PREFIX) {
         return Err("a token of Tandem itself is no secret of an external account".to_owned());
     }

@@ -8,7 +8,7 @@ use tandem_tests::{Stack, eventually, stays};
 
 use super::{agree, healing, records, settled_in, status};
 
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 async fn switch(stack: &Stack, how: &str) -> Value {
     stack.im.json(&["integration", how, "sim-pd"]).await.unwrap()
@@ -75,7 +75,7 @@ async fn a_paused_integration_makes_no_call_takes_in_what_is_told_and_sends_the_
     let titled = titled.filter(|call| call.method == "PUT" && call.path.contains(record)).count();
     assert_eq!(titled, 1, "one write of two changes");
     heard(&stack, true).await;
-    agree::agree(&stack).await;
+    agree(&stack).await;
     stack.at_rest().await;
 }
 
@@ -119,7 +119,7 @@ async fn what_happened_on_either_side_of_a_disabled_integration_is_caught_up_wit
     assert_eq!(status(&stack).await["state"], "disabled");
 
     switch(&stack, "enable").await;
-    agree::agree(&stack).await;
+    agree(&stack).await;
     stack.record(closed, "what was closed here is resolved", |it| it["status"] == "resolved").await;
     stack
         .record(edited, "what was edited here", |it| {
@@ -132,6 +132,6 @@ async fn what_happened_on_either_side_of_a_disabled_integration_is_caught_up_wit
         if made == 1 { Ok(()) } else { Err(all) }
     })
     .await;
-    agree::agree(&stack).await;
+    agree(&stack).await;
     stack.at_rest().await;
 }

@@ -56,7 +56,13 @@ pub(crate) enum IntegrationCommand {
     /// Bring an integration's configuration back to an earlier version; secrets stay as they are.
     Rollback(Rollback),
     /// List the incidents of an integration and their counterparts.
-    Links(Named),
+    Links {
+        #[command(flatten)]
+        named: Named,
+        /// Then print those that change, until stopped.
+        #[arg(long)]
+        watch: bool,
+    },
     /// List the messages of an integration that could not be handled, newest first.
     Dlq {
         #[command(flatten)]

@@ -114,6 +114,10 @@ im integration test prod-pd
 im integration sync-status prod-pd
 im status
 im completion bash
+im conflict list --integration prod-pd --watch
+im dlq list --watch
+im integration dlq prod-pd --watch
+im integration links prod-pd --watch
 im man
 im man --dir man
 "#;

@@ -42,7 +42,8 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         }
         IntegrationCommand::History(asked) => document::history(context, asked).await,
         IntegrationCommand::Rollback(asked) => document::roll_back(context, asked).await,
-        IntegrationCommand::Links(named) => links::list(context, named).await,
+        IntegrationCommand::Links { named, watch: false } => links::list(context, named).await,
+        IntegrationCommand::Links { named, watch: true } => links::watch(context, named).await,
         IntegrationCommand::Dlq { named, which } => {
             dlq::list(context, named.integration, which).await
         }
@@ -105,8 +106,8 @@ async fn update(
         update_mask: Some(FieldMask { paths: vec![path.to_owned()] }),
         etag,
     };
-    let changed = context.client.integrations().update_integration(request).await?.into_inner();
-    context.show.one(&json::Integration::from(changed))
+    let after = context.client.integrations().update_integration(request).await?.into_inner();
+    context.show.one(&json::Integration::from(after))
 }
 
 async fn rotate(context: &Context, named: Named) -> Result<(), Failure> {

@@ -99,7 +99,7 @@ fn look(value: &Value, shape: &Shape, path: &str, wrong: &mut Vec<String>) {
     let here = if path.is_empty() { "the document" } else { path };
     match (shape, value) {
         // What is left empty is left out.
-        (Shape::Value, _) | (_, Value::Null) => {}
+        (Shape::Value, _) | (_, Value::Null) | (Shape::Names, Value::Object(_)) => {}
         (Shape::Members(members), Value::Object(held)) => {
             let known: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
             for (key, value) in held {
@@ -123,7 +123,6 @@ fn look(value: &Value, shape: &Shape, path: &str, wrong: &mut Vec<String>) {
                 look(value, shape, &below(&name(value, place)), wrong);
             }
         }
-        (Shape::Names, Value::Object(_)) => {}
         (Shape::List(_), _) => wrong.push(format!("{here}: must be a list")),
         (_, _) => wrong.push(format!("{here}: must hold keys and values")),
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-const WHOLE: &str = r#"
+const WHOLE: &str = r"
 org: acme-corp
 integrations:
   - handle: prod-pd
@@ -14,7 +14,7 @@ integrations:
       label.region: {external_name: region_cf}
     service_mappings:
       - {service: P123ABC, incident_type: infrastructure, is_default: true}
-"#;
+";
 
 fn problems(text: &str) -> Vec<String> {
     match parse(text) {

@@ -1,5 +1,7 @@
 //! Links: found by record, key or incident; written by the reconciler.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
@@ -281,6 +283,35 @@ pub async fn list(
     .fetch_all(conn)
     .await
     .map_err(StoreError::doing("listing links"))?;
+    rows.into_iter().map(Row::link).collect()
+}
+
+/// Links of an integration that were written within so long until now, the last written first.
+pub async fn changed(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    within: Duration,
+    limit: u32,
+) -> Result<Vec<Stored>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
+        from links
+        where integration = $1 and updated_at > now() - make_interval(secs => $2)
+        order by updated_at desc, id
+        limit $3
+        "#,
+        integration.uuid(),
+        within.as_secs_f64(),
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("looking for links that changed"))?;
     rows.into_iter().map(Row::link).collect()
 }
 
