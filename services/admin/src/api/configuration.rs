@@ -55,11 +55,10 @@ pub(crate) async fn versions(
     let before = page::after::<u64>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
     let found = find(&mut transaction, caller, &request.org, &request.integration).await?;
-    // One more than the page, and one besides that the last of it is compared with.
-    let limit = page::with_one_more(size).saturating_add(1);
+    let limit = page::with_one_more(size);
     let mut all = history::list(&mut transaction, found.integration.id, before, limit).await?;
+    // The last of the page is compared with the one after it, too.
     let beyond = all.get(size).cloned();
-    all.truncate(size.saturating_add(1));
     let next_page_token = page::next(&mut all, size, |version| version.integration.version);
     let older = all.iter().skip(1).map(Some).chain([beyond.as_ref()]);
     let versions = all.iter().zip(older).map(|(version, older)| shown(version, older));
