@@ -3,6 +3,7 @@
 //! Every key is always there; what is unknown or unset is `null`. Secrets have no field here, so none can be shown.
 
 mod audit;
+mod configuration;
 mod dead_letter;
 mod directory;
 mod integration;
@@ -18,8 +19,12 @@ use serde::Serialize;
 
 pub use self::{
     audit::{
-        AuditFault, Decision, ExplainedSide, ExplainedStep, ExplainedWrite, Explanation,
-        FieldStory, Verification,
+        AdminAuditEntry, AuditFault, Decision, ExplainedSide, ExplainedStep, ExplainedWrite,
+        Explanation, FieldStory, Verification,
+    },
+    configuration::{
+        AppliedConfiguration, Configuration, ConfigurationVersion, ConfiguredRow, ConfiguredScope,
+        FieldConfiguration, MappedService,
     },
     dead_letter::{
         DeadLetter, DeadLetterAnswer, DeadLetterCall, DeadLetterGroup, Replay, ReplayPreview,

@@ -4,6 +4,7 @@
 //! spelling that the command line and the REST API share, so that what one prints the other accepts.
 
 pub mod json;
+pub mod lock;
 pub mod words;
 
 /// Messages, clients and servers of package `tandem.v1`.
@@ -77,6 +78,7 @@ mod tests {
             services,
             [
                 "AuditService",
+                "ConfigurationService",
                 "ConflictService",
                 "DeadLetterService",
                 "DirectoryService",

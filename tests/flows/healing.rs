@@ -4,6 +4,7 @@
 mod agree;
 mod inbound;
 mod subscribed;
+mod switched;
 mod wiped;
 
 use std::time::Duration;

@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::Output};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, Command},
+};
 
 /// `im`, pointed at one stack.
 #[derive(Debug, Clone)]
@@ -39,7 +42,16 @@ impl Im {
 
     /// Runs `im` with these words and something on standard input.
     pub async fn feed(&self, words: &[&str], input: &str) -> anyhow::Result<Output> {
-        let mut child = Command::new(&self.program)
+        let mut child = self.begin(words)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await?;
+        }
+        Ok(child.wait_with_output().await?)
+    }
+
+    /// Starts `im` with these words; it ends with what is given at the latest.
+    pub fn begin(&self, words: &[&str]) -> anyhow::Result<Child> {
+        Command::new(&self.program)
             .args(words)
             .env_clear()
             .env("HOME", &self.home)
@@ -49,12 +61,9 @@ impl Im {
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("starting {}", self.program.display()))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes()).await?;
-        }
-        Ok(child.wait_with_output().await?)
+            .with_context(|| format!("starting {}", self.program.display()))
     }
 
     /// Runs `im … --output json`, which must succeed, and gives what it printed.

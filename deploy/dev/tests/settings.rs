@@ -47,6 +47,7 @@ fn every_setting_that_is_named_here_is_one_of_a_service() {
     let broker = fs::read_to_string(root.join("deploy/nats.conf")).unwrap();
     known.extend(mentioned(&broker));
     let of_the_runner = [
+        "TANDEM_DEV_DIR",
         "TANDEM_NATS_SERVER",
         "TANDEM_POSTGRES_BIN",
         "TANDEM_POSTGRES_PASSWORD",

@@ -220,3 +220,35 @@ impl From<v1::AuditFault> for AuditFault {
         Self { incident: known(from.incident), problem: from.problem }
     }
 }
+
+/// [`v1::AdminAuditEntry`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the message, documented there")]
+pub struct AdminAuditEntry {
+    pub position: i64,
+    pub time: Option<String>,
+    pub actor: String,
+    pub org: Option<String>,
+    pub action: String,
+    pub target: String,
+    pub reason: Option<String>,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+}
+
+impl From<v1::AdminAuditEntry> for AdminAuditEntry {
+    fn from(from: v1::AdminAuditEntry) -> Self {
+        let object = |text: String| serde_json::from_str(&text).ok();
+        Self {
+            position: from.position,
+            time: instant(from.time),
+            actor: from.actor,
+            org: known(from.org),
+            action: from.action,
+            target: from.target,
+            reason: known(from.reason),
+            before: object(from.before),
+            after: object(from.after),
+        }
+    }
+}

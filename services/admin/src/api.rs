@@ -3,6 +3,7 @@
 mod apply_plan;
 pub mod audit;
 pub(crate) mod change;
+pub mod configuration;
 pub mod conflict;
 pub mod dead_letter;
 pub mod directory;
@@ -19,6 +20,7 @@ pub mod service_mapping;
 pub mod sync_status;
 pub mod token;
 mod watch;
+mod watching;
 
 use tandem_domain::id::{IncidentId, IntegrationId, Org};
 use tandem_store::{

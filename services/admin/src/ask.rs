@@ -170,6 +170,7 @@ pub(crate) struct Silence {
     pub(crate) kind: &'static str,
     /// For people.
     why: &'static str,
+    command: &'static str,
     option: &'static str,
 }
 
@@ -177,8 +178,8 @@ impl Silence {
     /// The reason in words for people, and the way out.
     pub(crate) fn message(self, integration: &Integration) -> String {
         let handle = &integration.handle;
-        let Self { why, option, .. } = self;
-        format!("{handle} {why}: im integration configure {handle} {option}")
+        let Self { why, command, option, .. } = self;
+        format!("{handle} {why}: im integration {command} {handle}{option}")
     }
 
     fn refusal(self, integration: &Integration) -> Refusal {
@@ -190,12 +191,19 @@ impl Silence {
 /// Why nobody makes calls for an integration; none where somebody should.
 pub(crate) fn silence(stored: &Stored) -> Option<Silence> {
     let integration = &stored.integration;
+    let silence = |kind, why, command, option| Some(Silence { kind, why, command, option });
     if !integration.enabled {
-        let (why, option) = ("is disabled, so nothing calls its account", "--enabled true");
-        return Some(Silence { kind: "DISABLED", why, option });
+        return silence("DISABLED", "is disabled, so nothing calls its account", "enable", "");
     }
-    let (why, option) = ("has no token to call its account with", "--token-file <FILE>");
-    stored.token.is_none().then_some(Silence { kind: "NO_TOKEN", why, option })
+    if stored.token.is_none() {
+        let why = "has no token to call its account with";
+        return silence("NO_TOKEN", why, "configure", " --token-file <FILE>");
+    }
+    if integration.paused {
+        let why = "is paused, so nothing calls its account and what is to go out waits";
+        return silence("PAUSED", why, "resume", "");
+    }
+    None
 }
 
 /// Why nobody answers, as far as that can be told from here.

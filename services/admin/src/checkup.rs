@@ -66,10 +66,14 @@ fn nats(admin: &Admin) -> Check {
 
 fn enabled(integration: &Integration) -> Check {
     let (name, handle) = ("enabled", &integration.handle);
+    if integration.enabled && integration.paused {
+        let found = "paused: takes webhooks in, and what is to go out waits";
+        return Check::warning(name, found, format!("im integration resume {handle}"));
+    }
     if integration.enabled {
         return Check::ok(name, "takes part");
     }
-    let way_out = format!("im integration configure {handle} --enabled true");
+    let way_out = format!("im integration enable {handle}");
     Check::warning(name, "disabled: neither takes webhooks in nor sends changes out", way_out)
 }
 

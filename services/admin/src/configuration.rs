@@ -54,14 +54,7 @@ pub(crate) fn creation(
     id: IntegrationId,
 ) -> Result<(Integration, Naming, Secrets), Refusal> {
     let mut checks = Checks::default();
-    let asked_direction = match from.direction() {
-        v1::Direction::Unspecified => v1::Direction::Bidirectional,
-        said => said,
-    };
-    let asked_strategy = match from.conflict_strategy() {
-        v1::ConflictStrategy::Unspecified => v1::ConflictStrategy::LastWriteWins,
-        said => said,
-    };
+    let (asked_direction, asked_strategy) = asked_or_default(&from);
     let rate_limit = if from.rate_limit == 0 { RATE_LIMIT } else { from.rate_limit };
     let backoff =
         if from.backoff_multiplier == 0.0 { BACKOFF_MULTIPLIER } else { from.backoff_multiplier };
@@ -98,6 +91,7 @@ pub(crate) fn creation(
             base_url: base_url?,
             direction: direction?,
             enabled: from.enabled,
+            paused: from.paused,
             strategy: strategy?,
             from_email: from_email?,
             rate_limit: rate_limit?,
@@ -116,6 +110,19 @@ pub(crate) fn creation(
     };
     // Everything is there, or `finish` would have refused.
     complete().ok_or_else(|| Refusal::Invalid(Vec::new()))
+}
+
+/// Direction and strategy as asked for, or what a new integration begins with.
+fn asked_or_default(from: &v1::Integration) -> (v1::Direction, v1::ConflictStrategy) {
+    let direction = match from.direction() {
+        v1::Direction::Unspecified => v1::Direction::Bidirectional,
+        said => said,
+    };
+    let strategy = match from.conflict_strategy() {
+        v1::ConflictStrategy::Unspecified => v1::ConflictStrategy::LastWriteWins,
+        said => said,
+    };
+    (direction, strategy)
 }
 
 /// Puts the fields that the mask names into the integration; leaves it alone when one is bad.
@@ -144,6 +151,7 @@ pub(crate) fn change(
             }
             "direction" => set(&mut to.direction, checks.take(field, check::direction(direction))),
             "enabled" => to.enabled = from.enabled,
+            "paused" => to.paused = from.paused,
             "conflict_strategy" => {
                 set(&mut to.strategy, checks.take(field, check::strategy(strategy)));
             }

@@ -7,7 +7,9 @@ use std::{net::SocketAddr, time::Duration};
 use tandem_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
-        audit_service_server::AuditServiceServer, conflict_service_server::ConflictServiceServer,
+        audit_service_server::AuditServiceServer,
+        configuration_service_server::ConfigurationServiceServer,
+        conflict_service_server::ConflictServiceServer,
         dead_letter_service_server::DeadLetterServiceServer,
         directory_service_server::DirectoryServiceServer,
         field_mapping_service_server::FieldMappingServiceServer,
@@ -29,7 +31,11 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
 use tracing::Span;
 
-use crate::{Admin, access::door::Guard, tls::Tls};
+use crate::{
+    Admin,
+    access::door::Guard,
+    tls::{self, Tls},
+};
 
 /// The largest head of a call.
 const HEAD_MAX: u32 = 16 * 1024;
@@ -74,7 +80,7 @@ pub async fn serve(
     let asked = stop.clone();
     let mut server = Server::builder();
     if let Some(tls) = tls {
-        server = server.tls_config(tls.grpc()).map_err(GrpcError::Tls)?;
+        server = server.tls_config(tls::grpc(tls)).map_err(GrpcError::Tls)?;
     }
     let server = server
         .trace_fn(span)
@@ -100,6 +106,7 @@ pub async fn serve(
         .add_service(OnCallServiceServer::new(admin.clone()))
         .add_service(DirectoryServiceServer::new(admin.clone()))
         .add_service(StatusServiceServer::new(admin.clone()))
+        .add_service(ConfigurationServiceServer::new(admin.clone()))
         .add_service(TokenServiceServer::new(admin.clone()))
         .add_service(PlanServiceServer::new(admin.clone()))
         .add_service(KeyServiceServer::new(admin))
@@ -130,6 +137,7 @@ async fn health() -> HealthServer<impl Health> {
     health.set_serving::<OnCallServiceServer<Admin>>().await;
     health.set_serving::<DirectoryServiceServer<Admin>>().await;
     health.set_serving::<StatusServiceServer<Admin>>().await;
+    health.set_serving::<ConfigurationServiceServer<Admin>>().await;
     health.set_serving::<TokenServiceServer<Admin>>().await;
     health.set_serving::<PlanServiceServer<Admin>>().await;
     health.set_serving::<KeyServiceServer<Admin>>().await;

@@ -9,7 +9,8 @@
 //! Add it to the service in `proto/tandem/v1`, write a function in the service's file in [`api`]
 //! that answers a message or a [`refusal::Refusal`], and name it in the trait's implementation at
 //! the end of that file. Say in `access::rights` who may make it: before that nobody may. A new
-//! service is also named in [`grpc`]. `tests/flows/calls` wants to see how the call fares when it is
+//! service is also named in [`grpc`]. `cargo run -p tandem-proto --example lock` adds it to what was
+//! released, which nothing is ever taken out of. `tests/flows/calls` wants to see how the call fares when it is
 //! made well, badly, by the wrong caller and too late.
 
 pub mod access;
@@ -22,6 +23,7 @@ mod checkup;
 mod configuration;
 mod convergence;
 pub mod dead_letters;
+mod document;
 mod edits;
 pub mod gauges;
 pub mod grpc;

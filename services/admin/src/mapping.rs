@@ -61,7 +61,7 @@ pub(crate) fn set(
 ) -> Result<(), Refusal> {
     let default = default(integration, field);
     let held = integration.fields.get(&field).cloned();
-    let Some(mut rule) = held.or_else(|| default.clone()).or_else(|| of_label(field)) else {
+    let Some(mut rule) = held.or_else(|| initial(integration, field)) else {
         let problem = "is not carried by this integration's connector";
         return Err(Refusal::invalid("mapping.field", problem));
     };
@@ -105,8 +105,13 @@ pub(crate) fn default(integration: &Integration, field: Field) -> Option<FieldRu
     tandem_connectors::default_fields(&integration.connector)?.remove(&field)
 }
 
+/// What a field's rule begins with, labels included; none where the connector does not carry it.
+pub(crate) fn initial(integration: &Integration, field: Field) -> Option<FieldRule> {
+    default(integration, field).or_else(|| of_label(field))
+}
+
 /// A label that is carried as it is, both ways, and belongs to the platform.
-fn of_label(field: Field) -> Option<FieldRule> {
+pub(crate) fn of_label(field: Field) -> Option<FieldRule> {
     matches!(field, Field::Label(_)).then(|| FieldRule {
         lens: Lens::Same,
         direction: Direction::Bidirectional,

@@ -6,6 +6,7 @@
 
 mod asked;
 mod audit;
+mod configuration;
 mod conflicts;
 mod dead_letters;
 mod incidents;
@@ -15,6 +16,7 @@ mod plans;
 mod problem;
 mod questions;
 mod served;
+mod tokens;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -61,6 +63,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
     Router::new()
         .route("/api/v1/integrations", get(integrations::list).post(integrations::create))
         .route("/api/v1/integrations/{integration}", get(integrations::get))
+        .merge(configuration::routes())
         .merge(dead_letters::routes())
         .merge(conflicts::routes())
         .merge(incidents::routes())
@@ -68,6 +71,7 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
         .merge(audit::routes())
         .merge(questions::routes())
         .merge(plans::routes())
+        .merge(tokens::routes())
         .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")

@@ -1,9 +1,6 @@
 //! What admin can be told at start: flags and environment, read once, contradictions refused.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
@@ -12,7 +9,7 @@ use tandem_seal::{Keyring, SealError};
 
 use crate::{
     access::Access,
-    tls::{NoTls, Tls},
+    tls::{NoTls, Tls, TlsFiles},
 };
 
 /// Configuration, links and incidents over gRPC and REST
@@ -61,20 +58,6 @@ pub struct Settings {
     /// What gRPC and REST speak.
     #[command(flatten)]
     pub tls: TlsFiles,
-}
-
-/// The files for TLS.
-#[derive(Debug, Clone, Default, Args)]
-pub struct TlsFiles {
-    /// Speak TLS on gRPC and REST, with this chain of certificates in PEM
-    #[arg(long, env = "TANDEM_TLS_CERT_FILE", requires = "tls_key_file")]
-    pub tls_cert_file: Option<PathBuf>,
-    /// The key that goes with it, in PEM
-    #[arg(long, env = "TANDEM_TLS_KEY_FILE", requires = "tls_cert_file")]
-    pub tls_key_file: Option<PathBuf>,
-    /// Ask clients for a certificate of this authority, besides their token
-    #[arg(long, env = "TANDEM_TLS_CLIENT_CA_FILE", requires = "tls_cert_file")]
-    pub tls_client_ca_file: Option<PathBuf>,
 }
 
 /// What admin can do besides serving.
@@ -186,9 +169,7 @@ impl Settings {
 
     /// The certificate, where there is one.
     pub fn tls(&self) -> Result<Option<Tls>, Contradiction> {
-        let TlsFiles { tls_cert_file, tls_key_file, tls_client_ca_file } = &self.tls;
-        let (Some(cert), Some(key)) = (tls_cert_file, tls_key_file) else { return Ok(None) };
-        Tls::read(cert, key, tls_client_ca_file.as_deref()).map(Some).map_err(Contradiction::Tls)
+        self.tls.read().map_err(Contradiction::Tls)
     }
 
     /// Where to serve probes and metrics.

@@ -66,6 +66,7 @@ pub(crate) fn integration(stored: &Stored) -> v1::Integration {
         base_url: from.base_url.clone(),
         direction: direction(from.direction).into(),
         enabled: from.enabled,
+        paused: from.paused,
         conflict_strategy: strategy(from.strategy).into(),
         rate_limit: from.rate_limit,
         headroom: from.headroom,
@@ -119,7 +120,7 @@ pub(crate) fn ignored(from: Ignored, examples: Vec<IgnoredEvent>) -> v1::Ignored
 }
 
 /// Which incidents and records take part.
-fn scope(from: &Scope) -> v1::Scope {
+pub(crate) fn scope(from: &Scope) -> v1::Scope {
     v1::Scope {
         services: from.services.clone(),
         teams: from.teams.clone(),
@@ -203,7 +204,8 @@ pub(crate) fn direction(from: Direction) -> v1::Direction {
     }
 }
 
-fn strategy(from: Strategy) -> v1::ConflictStrategy {
+/// A strategy.
+pub(crate) fn strategy(from: Strategy) -> v1::ConflictStrategy {
     match from {
         Strategy::LastWriteWins => v1::ConflictStrategy::LastWriteWins,
         Strategy::OwnershipPriority => v1::ConflictStrategy::OwnershipPriority,

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod conflict;
 pub(crate) mod dlq;
+pub(crate) mod document;
 pub(crate) mod incident;
 pub(crate) mod integration;
 pub(crate) mod links;
@@ -26,6 +27,7 @@ use self::{
     audit::{AuditCommand, Explain},
     conflict::ConflictCommand,
     dlq::DlqCommand,
+    document::{Apply, Export},
     incident::{IncidentCommand, NoteCommand},
     integration::IntegrationCommand,
     links::LinksCommand,
@@ -142,6 +144,11 @@ pub(crate) enum Command {
     /// Configure the connections to external accounts.
     #[command(subcommand)]
     Integration(IntegrationCommand),
+    /// Write out what the integrations of an organisation are configured with, as YAML to review and to
+    /// apply; without secrets.
+    Export(Export),
+    /// Bring integrations to what a document says, all at once; shows what would change and asks first.
+    Apply(Apply),
     /// Read and edit incidents.
     #[command(subcommand)]
     Incident(IncidentCommand),
@@ -174,6 +181,12 @@ pub(crate) enum Command {
     Completion {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page of im, or write a page for each command.
+    Man {
+        /// Write im.1, im-integration.1 and so on into this folder.
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
     },
 }
 

@@ -5,7 +5,9 @@ use std::{net::IpAddr, time::Duration};
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tandem_proto::v1::{
-    audit_service_client::AuditServiceClient, conflict_service_client::ConflictServiceClient,
+    audit_service_client::AuditServiceClient,
+    configuration_service_client::ConfigurationServiceClient,
+    conflict_service_client::ConflictServiceClient,
     dead_letter_service_client::DeadLetterServiceClient,
     directory_service_client::DirectoryServiceClient,
     field_mapping_service_client::FieldMappingServiceClient,
@@ -104,6 +106,10 @@ impl Client {
 
     pub(crate) fn integrations(&self) -> IntegrationServiceClient<Door> {
         IntegrationServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
+    }
+
+    pub(crate) fn configurations(&self) -> ConfigurationServiceClient<Door> {
+        ConfigurationServiceClient::with_interceptor(self.channel.clone(), self.acting.clone())
     }
 
     pub(crate) fn on_call(&self) -> OnCallServiceClient<Door> {

@@ -5,6 +5,7 @@ mod configure;
 mod conflict;
 mod counterpart;
 mod dlq;
+mod document;
 mod field_mapping;
 mod field_ownership;
 mod incident;
@@ -17,8 +18,9 @@ mod service_mapping;
 mod sync_status;
 mod token;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::{
@@ -53,8 +55,10 @@ struct Context {
 /// Runs one command.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let show = Show::new(cli.global.output);
-    if let Command::Completion { shell } = cli.command {
-        return completion(shell);
+    match &cli.command {
+        Command::Completion { shell } => return completion(*shell),
+        Command::Man { dir } => return man(dir.as_deref()),
+        _ => {}
     }
     let config = Config::load(&cli.global, cli.token_file.as_deref())?;
     let patience = match &cli.command {
@@ -69,6 +73,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context { client, org: config.org, has_token, show };
     match cli.command {
         Command::Integration(command) => integration::run(&context, command).await,
+        Command::Export(wanted) => document::export(&context, wanted).await,
+        Command::Apply(wanted) => document::apply(&context, wanted).await,
         Command::Incident(command) => incident::run(&context, command).await,
         Command::Note(NoteCommand::Add(note)) => incident::note(&context, note).await,
         Command::Explain(explain) => audit::explain(&context, explain).await,
@@ -80,13 +86,37 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Token(command) => token::run(&context, command).await,
         Command::Keys(command) => token::keys(&context, command).await,
         Command::Completion { shell } => completion(shell),
+        Command::Man { dir } => man(dir.as_deref()),
     }
+}
+
+/// Prints the first manual page, or writes all of them.
+fn man(dir: Option<&Path>) -> Result<(), Failure> {
+    let Some(dir) = dir else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        return show::print(&page);
+    };
+    let written = std::fs::create_dir_all(dir).and_then(|()| {
+        let mut root = Cli::command();
+        root.build();
+        clap_mangen::generate_to(root, dir)
+    });
+    let name = dir.display();
+    written.with_context(|| format!("cannot write manual pages into {name}"))?;
+    eprintln!("written: read one with man {name}/im.1");
+    Ok(())
 }
 
 fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "im", &mut script);
     show::print(&script)
+}
+
+/// What a watch ends with, which has no end of its own.
+fn ended() -> Failure {
+    Failure::Refused(Box::new(tonic::Status::unavailable("admin ended the stream")))
 }
 
 impl Context {

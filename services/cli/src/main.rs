@@ -8,6 +8,7 @@ mod args;
 mod client;
 mod commands;
 mod config;
+mod document;
 mod failure;
 mod secret;
 mod show;

@@ -84,6 +84,14 @@ fn foreign(secret: SecretString, origin: &str) -> Result<SecretString, Failure> 
     Ok(secret)
 }
 
+/// The secret, unless it is one of Tandem's own.
+pub(crate) fn not_our_own(secret: &SecretString) -> Result<String, String> {
+    if secret.expose_secret().starts_with(OWN_PREFIX) {
+        return Err("a token of Tandem itself is no secret of an external account".to_owned());
+    }
+    Ok(secret.expose_secret().to_owned())
+}
+
 fn checked(text: &str, origin: &str) -> Result<SecretString, Failure> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod dead_letters;
+mod diff;
 mod disputes;
 mod plans;
 mod questions;
@@ -41,6 +42,16 @@ impl Show {
     /// Shows on standard output.
     pub(crate) fn new(output: Output) -> Self {
         Self { output, is_terminal: std::io::stdout().is_terminal() }
+    }
+
+    /// In which form.
+    pub(crate) const fn output(self) -> Output {
+        self.output
+    }
+
+    /// Shows programs a value; people are told otherwise.
+    pub(crate) fn value_of<T: Serialize>(self, value: &T) -> Result<(), Failure> {
+        print(self.value(value)?.as_bytes())
     }
 
     /// Shows one thing whole.

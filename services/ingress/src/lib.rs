@@ -22,6 +22,7 @@ use tandem_runtime::{
     Stop,
     http::{self, Limits},
     ops,
+    tls::Tls,
 };
 use tandem_seal::Keyring;
 
@@ -45,7 +46,12 @@ pub enum StartError {
 }
 
 /// Connects to NATS in the background and opens both ports.
-pub async fn start(settings: Settings, keyring: Keyring, stop: &Stop) -> Result<(), StartError> {
+pub async fn start(
+    settings: Settings,
+    keyring: Keyring,
+    tls: Option<Tls>,
+    stop: &Stop,
+) -> Result<(), StartError> {
     let bus = Bus::connect(&settings.common.nats_url, "tandem-ingress").await;
     let bus = bus.map_err(StartError::Bus)?;
     let snapshots = Snapshots::default();
@@ -64,6 +70,7 @@ pub async fn start(settings: Settings, keyring: Keyring, stop: &Stop) -> Result<
     stop.spawn("publishing", gathered);
     let door = door::Door::new(bus, gathering, snapshots, keyring, upstream);
     let router = door::router(door).merge(ops::probes(readiness));
-    stop.spawn("http", http::serve(listener, None, router, Limits::default(), stop.clone()));
+    let tls = tls.as_ref().map(Tls::acceptor);
+    stop.spawn("http", http::serve(listener, tls, router, Limits::default(), stop.clone()));
     Ok(())
 }

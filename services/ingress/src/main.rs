@@ -14,8 +14,12 @@ fn main() -> ExitCode {
         Ok(keyring) => keyring,
         Err(error) => return process::usage(&error),
     };
+    let tls = match settings.tls() {
+        Ok(tls) => tls,
+        Err(error) => return process::usage(&error),
+    };
     let common = settings.common.clone();
     process::run("tandem-ingress", &common, |stop| async move {
-        tandem_ingress::start(settings, keyring, &stop).await.map_err(anyhow::Error::from)
+        tandem_ingress::start(settings, keyring, tls, &stop).await.map_err(anyhow::Error::from)
     })
 }

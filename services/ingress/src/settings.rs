@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use reqwest::Url;
-use tandem_runtime::settings::{Common, MasterKeys, NoSecret};
+use tandem_runtime::{
+    settings::{Common, MasterKeys, NoSecret},
+    tls::{NoTls, Tls, TlsFiles},
+};
 use tandem_seal::{Keyring, SealError};
 
 /// Takes webhooks in: verifies, normalises, publishes to NATS, answers 202 once they are on disk
@@ -22,6 +25,9 @@ pub struct Settings {
     /// Where the admin REST API is, to serve the rest of /api/v1 from here; a public door has none
     #[arg(long, env = "TANDEM_API_UPSTREAM", value_parser = upstream)]
     pub api_upstream: Option<Url>,
+    /// What webhooks come over.
+    #[command(flatten)]
+    pub tls: TlsFiles,
 }
 
 /// Why the settings cannot be used.
@@ -33,6 +39,9 @@ pub enum BadSettings {
     /// The master keys are not keys.
     #[error("the master keys cannot be used")]
     Keyring(#[source] SealError),
+    /// The certificate cannot be used.
+    #[error("TLS cannot be spoken")]
+    Tls(#[source] NoTls),
 }
 
 impl Settings {
@@ -42,6 +51,11 @@ impl Settings {
         let ring = Keyring::parse(&keys).map_err(BadSettings::Keyring)?;
         let source = self.keys.clone();
         Ok(ring.renewed_by(move || source.read().ok()))
+    }
+
+    /// The certificate, where there is one.
+    pub fn tls(&self) -> Result<Option<Tls>, BadSettings> {
+        self.tls.read().map_err(BadSettings::Tls)
     }
 }
 
@@ -73,6 +87,16 @@ mod tests {
         assert!(parse("http://127.0.0.1:8081").is_ok());
         assert!(parse("ftp://127.0.0.1").is_err());
         assert!(parse("127.0.0.1:8081").is_err());
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_both_are_read_before_anything_is_started() {
+        let parse = |args: &[&str]| Settings::try_parse_from([&["tandem-ingress"], args].concat());
+        let cert = ["--tls-cert-file", "/no/such/file"];
+        assert!(parse(&cert).is_err());
+        let both = [&cert[..], &["--tls-key-file", "/no/such/file"]].concat();
+        assert!(matches!(parse(&both).unwrap().tls(), Err(BadSettings::Tls(_))));
+        assert!(parse(&[]).unwrap().tls().unwrap().is_none());
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::{
 /// So many calls failing in a row are an outage: one record's own trouble is not, as others are
 /// answered in between.
 const OUTAGE: u32 = 4;
+/// Why nothing passes while somebody has paused the integration.
+const PAUSED: &str = "paused by hand";
 /// How often the seat is looked at while it is not held.
 const UNSEATED: Duration = Duration::from_millis(100);
 
@@ -118,10 +120,11 @@ impl Gate {
     /// A gate for `account`, beginning with an empty budget; `stop` ends all waiting.
     pub fn new(account: Account, seat: Seat, stop: CancellationToken) -> Self {
         let pace = Pace::new(account.limit, Instant::now());
+        let shut = paused(&account);
         let state = State {
             pace,
             account: Arc::new(account),
-            shut: None,
+            shut,
             failures: 0,
             recovered: false,
             waiting: BTreeSet::new(),
@@ -156,12 +159,13 @@ impl Gate {
         self.state().pace.empty(Instant::now());
     }
 
-    /// Takes on another version of the configuration, which also opens a shut gate.
+    /// Takes on another version of the configuration, which also opens a shut gate unless it says
+    /// that nothing is to pass.
     pub fn renew(&self, account: Account) {
         let mut state = self.state();
         state.pace.set_limit(account.limit, Instant::now());
+        state.shut = paused(&account);
         state.account = Arc::new(account);
-        state.shut = None;
         drop(state);
         self.changed.notify_waiters();
     }
@@ -301,6 +305,11 @@ impl Drop for Queued<'_> {
         self.gate.state().waiting.remove(&self.place);
         self.gate.changed.notify_waiters();
     }
+}
+
+/// Why nothing is to pass at all, as it was configured.
+fn paused(account: &Account) -> Option<String> {
+    account.integration.paused.then(|| PAUSED.to_owned())
 }
 
 async fn sleep(until: Option<Instant>) {

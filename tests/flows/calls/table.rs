@@ -22,8 +22,9 @@ const READS: &str = "it only reads";
 
 /// Every case.
 pub(super) fn cases(scene: &Scene) -> Vec<Case> {
+    let mut all = configuration::audit();
     // Before anything moves.
-    let mut all = plans::cases(scene);
+    all.extend(plans::cases(scene));
     all.extend(incidents::cases(scene));
     all.extend(letters::cases(scene));
     all.extend(questions::cases());

@@ -164,13 +164,16 @@ async fn a_status_counts_what_there_is_and_what_waits() {
     let line = table.lines().nth(1).unwrap();
     assert!(table.starts_with("HANDLE ") && line.starts_with("sim-pd  disabled"), "{table}");
     let all = stack.im.json(&["status"]).await.unwrap();
-    assert!(all[0]["reason"].as_str().unwrap().ends_with("--enabled true"), "{all}");
+    assert!(all[0]["reason"].as_str().unwrap().ends_with("im integration enable sim-pd"), "{all}");
     let (code, body) = rest(&stack, "/api/v1/status").await;
     assert_eq!((code, &body["integrations"][0]["state"]), (200, &json!("disabled")));
     let (code, body) = rest(&stack, "/api/v1/integrations/sim-pd/sync-status").await;
     assert_eq!((code, &body["handle"]), (200, &json!("sim-pd")));
     assert!(refused(&stack, &["integration", "sync-status", "nobody"], 3).await.contains("nobody"));
     let told = refused(&stack, &["integration", "oncall", "sim-pd"], 4).await;
-    assert!(told.contains("is disabled") && told.contains("--enabled true"), "{told}");
+    assert!(
+        told.contains("is disabled") && told.contains("im integration enable sim-pd"),
+        "{told}"
+    );
     assert_eq!(calls(&stack, "/oncalls"), 0);
 }

@@ -1,4 +1,5 @@
-//! The audit: decisions listed, told as stories, and proven unchanged.
+//! The audit: decisions listed, told as stories, and proven unchanged; and what was done through
+//! admin.
 
 use std::collections::HashMap;
 
@@ -10,13 +11,13 @@ use tandem_domain::{
 };
 use tandem_proto::v1::{self, audit_service_server::AuditService};
 use tandem_store::{
-    PgConnection,
+    PgConnection, audit as done,
     decisions::{self, Filter},
     incidents, integrations, links, verify,
 };
 use tonic::{Request, Response, Status};
 
-use super::{explain, incident_id};
+use super::{explain, find, incident_id, token::time};
 use crate::{Admin, caller::Caller, page, refusal::Refusal, wire::audit as wire};
 
 /// The most steps of a field that are told.
@@ -116,6 +117,43 @@ pub(crate) async fn verify(
     Ok(wire::verification(verify::verify(&admin.store, only).await?))
 }
 
+/// Lists what was done through admin, newest first.
+pub(crate) async fn done(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::ListAdminAuditRequest,
+) -> Result<v1::ListAdminAuditResponse, Refusal> {
+    let org = caller.org_or_all(&request.org)?;
+    let size = page::size(request.page_size)?;
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let since = request.since.map(time).transpose();
+    let since = since.map_err(|problem| Refusal::invalid("since", problem))?;
+    let before = page::after::<i64>(&request.page_token)?;
+    let mut transaction = admin.store.begin().await?;
+    let target = match said(&request.target) {
+        // Whoever types it knows the handle.
+        Some(target) => match find(&mut transaction, caller, &request.org, &target).await {
+            Ok(found) => Some(found.integration.id.to_string()),
+            Err(Refusal::Unknown { .. } | Refusal::NotAmong { .. }) => Some(target),
+            Err(refusal) => return Err(refusal),
+        },
+        None => None,
+    };
+    let filter = done::Filter {
+        org,
+        actor: said(&request.actor),
+        action: said(&request.action),
+        target,
+        since,
+        before,
+        limit: page::with_one_more(size),
+    };
+    let mut page = done::list(&mut transaction, &filter).await?;
+    let next_page_token = page::next(&mut page, size, |one| one.position);
+    let entries = page.into_iter().map(wire::done).collect();
+    Ok(v1::ListAdminAuditResponse { entries, next_page_token })
+}
+
 fn field(text: &str) -> Result<Field, Refusal> {
     text.parse().map_err(|error: NotAField| Refusal::invalid("field", error.to_string()))
 }
@@ -148,6 +186,14 @@ impl AuditService for Admin {
     ) -> Result<Response<v1::ExplainIncidentResponse>, Status> {
         let caller = Caller::of(&request)?;
         Ok(Response::new(explain(self, &caller, request.into_inner()).await?))
+    }
+
+    async fn list_admin_audit(
+        &self,
+        request: Request<v1::ListAdminAuditRequest>,
+    ) -> Result<Response<v1::ListAdminAuditResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(done(self, &caller, request.into_inner()).await?))
     }
 
     async fn verify_audit(

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 use tandem_runtime::clock;
 use tandem_store::{
-    PgConnection, Store, StoreError, audit,
+    PgConnection, Store, StoreError, audit, history,
     integrations::{self, Stored},
 };
 
@@ -34,19 +34,11 @@ pub(crate) async fn edit<F>(admin: &Admin, asked: Asked<'_>, change: F) -> Resul
 where
     F: FnOnce(&mut Stored) -> Result<(), Refusal>,
 {
-    let name = asked.integration;
     let mut transaction = admin.store.begin().await?;
-    let id = find(&mut transaction, asked.caller, asked.org, name).await?.integration.id;
-    let found = integrations::get(&mut transaction, id, true).await?;
-    let found = found.filter(|stored| !stored.deleted);
-    let before = found.ok_or_else(|| Refusal::unknown("integration", name))?;
-    check_etag(&before, asked)?;
-    let mut after = before.clone();
-    change(&mut after)?;
+    let (before, mut after) = begin(&mut transaction, &asked, change).await?;
     if after == before {
         return Ok(before);
     }
-    convergence::check(Some(&before.integration), &after.integration)?;
     after.integration.version += 1;
     after.updated_at = now();
     match integrations::write(&mut transaction, &after).await {
@@ -66,7 +58,41 @@ pub(super) fn check_etag(stored: &Stored, asked: Asked<'_>) -> Result<(), Refusa
     if seen { Ok(()) } else { Err(stale()) }
 }
 
-/// Tells the audit what was changed, in the transaction that changes it.
+/// What a change would come to; nothing is changed.
+pub(crate) async fn preview<F>(
+    admin: &Admin,
+    asked: Asked<'_>,
+    change: F,
+) -> Result<Stored, Refusal>
+where
+    F: FnOnce(&mut Stored) -> Result<(), Refusal>,
+{
+    let mut transaction = admin.store.begin().await?;
+    Ok(begin(&mut transaction, &asked, change).await?.1)
+}
+
+/// The integration as it is, locked, and as the change makes it.
+async fn begin<F>(
+    conn: &mut PgConnection,
+    asked: &Asked<'_>,
+    change: F,
+) -> Result<(Stored, Stored), Refusal>
+where
+    F: FnOnce(&mut Stored) -> Result<(), Refusal>,
+{
+    let name = asked.integration;
+    let id = find(conn, asked.caller, asked.org, name).await?.integration.id;
+    let found = integrations::get(conn, id, true).await?;
+    let found = found.filter(|stored| !stored.deleted);
+    let before = found.ok_or_else(|| Refusal::unknown("integration", name))?;
+    check_etag(&before, *asked)?;
+    let mut after = before.clone();
+    change(&mut after)?;
+    convergence::check(Some(&before.integration), &after.integration)?;
+    Ok((before, after))
+}
+
+/// Tells the audit what was changed, and keeps the new version, in the transaction that changes it.
 pub(super) async fn record(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -104,7 +130,8 @@ pub(super) async fn record(
         before: before.map(Json::Object),
         after: Some(Json::Object(now)),
     };
-    audit::add(conn, entry).await
+    audit::add(conn, entry).await?;
+    history::add(conn, &after.integration, after.updated_at, caller.name(), action).await
 }
 
 /// What the audit may show of an integration: of its secrets, only which are there.

@@ -1,9 +1,11 @@
 //! Conflicts: read from Postgres; [`resolve`] decides them, through the reconciler like any edit.
 
 pub(crate) mod resolve;
+mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
 use tandem_domain::{
     conflict::{Conflict, Standing},
@@ -18,7 +20,7 @@ use tandem_store::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{find, incident_id};
+use super::{find, incident_id, watching};
 use crate::{
     Admin,
     caller::Caller,
@@ -69,6 +71,23 @@ pub(crate) async fn list(
     let next_page_token = page::next(&mut page, size, |one| (one.opened_at, one.id));
     let conflicts = lines(&mut transaction, &org, &page).await?;
     Ok(v1::ListConflictsResponse { conflicts, next_page_token })
+}
+
+/// Streams the conflicts that open and those that end, from now on.
+async fn watch(
+    admin: &Admin,
+    caller: Caller,
+    request: v1::WatchConflictsRequest,
+) -> Result<impl Stream<Item = Result<v1::WatchConflictsResponse, Status>> + Send + use<>, Refusal>
+{
+    let asked = (&*request.org, &*request.integration, &*request.incident, &*request.field);
+    let mut transaction = admin.store.begin().await?;
+    let (org, filter) = filter(&mut transaction, &caller, asked).await?;
+    drop(transaction);
+    let conflicts = watch::Conflicts { org, filter, open: HashSet::new() };
+    let stream = watching::stream(admin, caller, conflicts).await?;
+    let told = |conflict| v1::WatchConflictsResponse { conflict: Some(conflict) };
+    Ok(stream.map(move |conflict| conflict.map(told)))
 }
 
 /// Conflicts of one organisation as a list shows them.
@@ -134,6 +153,17 @@ fn conflict_id(text: &str) -> Result<ConflictId, Refusal> {
 
 #[tonic::async_trait]
 impl ConflictService for Admin {
+    type WatchConflictsStream = BoxStream<'static, Result<v1::WatchConflictsResponse, Status>>;
+
+    async fn watch_conflicts(
+        &self,
+        request: Request<v1::WatchConflictsRequest>,
+    ) -> Result<Response<Self::WatchConflictsStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let watching = watch(self, caller, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(watching)))
+    }
+
     async fn get_conflict(
         &self,
         request: Request<v1::GetConflictRequest>,

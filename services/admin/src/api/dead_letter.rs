@@ -1,7 +1,10 @@
 //! Dead letters: read, sent again, edited, given up.
 
-use std::collections::HashMap;
+mod watch;
 
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
 use tandem_domain::id::{DeadLetterId, IntegrationId, Mint, ReplayId};
 use tandem_proto::v1::{self, dead_letter_service_server::DeadLetterService};
@@ -14,7 +17,7 @@ use tandem_store::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::find;
+use super::{find, watching};
 use crate::{
     Admin,
     caller::Caller,
@@ -73,6 +76,22 @@ pub(crate) async fn list(
     };
     let dead_letters = page.into_iter().map(line).collect();
     Ok(v1::ListDeadLettersResponse { dead_letters, next_page_token })
+}
+
+/// Streams the letters that come and those that are dealt with, from now on.
+async fn watch(
+    admin: &Admin,
+    caller: Caller,
+    request: v1::WatchDeadLettersRequest,
+) -> Result<impl Stream<Item = Result<v1::WatchDeadLettersResponse, Status>> + Send + use<>, Refusal>
+{
+    let mut transaction = admin.store.begin().await?;
+    let filter = of(&mut transaction, &caller, &request.org, &request.integration).await?;
+    drop(transaction);
+    let letters = watch::Letters { caller: caller.clone(), filter, open: HashSet::new() };
+    let stream = watching::stream(admin, caller, letters).await?;
+    let told = |letter| v1::WatchDeadLettersResponse { dead_letter: Some(letter) };
+    Ok(stream.map(move |letter| letter.map(told)))
 }
 
 /// Lists the root causes.
@@ -288,6 +307,17 @@ const fn said(from: v1::DeadLetterState) -> Option<State> {
 
 #[tonic::async_trait]
 impl DeadLetterService for Admin {
+    type WatchDeadLettersStream = BoxStream<'static, Result<v1::WatchDeadLettersResponse, Status>>;
+
+    async fn watch_dead_letters(
+        &self,
+        request: Request<v1::WatchDeadLettersRequest>,
+    ) -> Result<Response<Self::WatchDeadLettersStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let watching = watch(self, caller, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(watching)))
+    }
+
     async fn get_dead_letter(
         &self,
         request: Request<v1::GetDeadLetterRequest>,

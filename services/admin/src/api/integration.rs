@@ -277,7 +277,7 @@ pub(crate) async fn ignored(
 }
 
 /// Puts sealed secrets in their places.
-fn seal(admin: &Admin, stored: &mut Stored, secrets: Secrets) -> Result<(), Refusal> {
+pub(super) fn seal(admin: &Admin, stored: &mut Stored, secrets: Secrets) -> Result<(), Refusal> {
     let id = stored.integration.id;
     if let Some(token) = secrets.token {
         stored.token = Some(admin.keyring.seal(&token_place(id), &token).map_err(unsealed)?);

@@ -21,7 +21,8 @@ use crate::{Admin, caller::Caller, refusal::Refusal, wire};
 /// What a key of an unreadable sealed text is shown as.
 const DAMAGED: &str = "(damaged)";
 
-async fn list(
+/// Lists the keys, newest first, and how many secrets lie under each.
+pub(crate) async fn list(
     admin: &Admin,
     _: &Caller,
     request: v1::ListKeysRequest,
@@ -55,7 +56,8 @@ async fn list(
     }
 }
 
-async fn rotate(
+/// Moves every secret to the newest key.
+pub(crate) async fn rotate(
     admin: &Admin,
     caller: &Caller,
     request: v1::RotateKeysRequest,

@@ -1,6 +1,11 @@
 //! Links: read from Postgres; joined, parted and compared again through the reconciler like any
 //! edit.
 
+mod watch;
+
+use std::collections::HashMap;
+
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
 use tandem_domain::{
     conflict::Conflict,
@@ -16,7 +21,7 @@ use tandem_store::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{edit::edited, find, incident_id};
+use super::{edit::edited, find, incident_id, watching};
 use crate::{
     Admin, ask,
     caller::Caller,
@@ -85,6 +90,21 @@ pub(crate) async fn list(
     let mut links: Vec<v1::Link> = page.iter().map(shown).collect();
     tell_dues(admin, &found, &mut links).await;
     Ok(v1::ListLinksResponse { links, next_page_token })
+}
+
+/// Streams the links of an integration that become another one, from now on.
+async fn watch(
+    admin: &Admin,
+    caller: Caller,
+    request: v1::WatchLinksRequest,
+) -> Result<impl Stream<Item = Result<v1::WatchLinksResponse, Status>> + Send + use<>, Refusal> {
+    let mut transaction = admin.store.begin().await?;
+    let found = find(&mut transaction, &caller, &request.org, &request.integration).await?;
+    drop(transaction);
+    let integration = found.integration;
+    let links = watch::Links { integration, told: HashMap::new(), looked_at: None };
+    let stream = watching::stream(admin, caller, links).await?;
+    Ok(stream.map(|link| link.map(|link| v1::WatchLinksResponse { link: Some(link) })))
 }
 
 /// An incident has one link per integration at most: too few for pages.
@@ -275,6 +295,17 @@ fn link_id(text: &str) -> Result<LinkId, Refusal> {
 
 #[tonic::async_trait]
 impl LinkService for Admin {
+    type WatchLinksStream = BoxStream<'static, Result<v1::WatchLinksResponse, Status>>;
+
+    async fn watch_links(
+        &self,
+        request: Request<v1::WatchLinksRequest>,
+    ) -> Result<Response<Self::WatchLinksStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let watching = watch(self, caller, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(watching)))
+    }
+
     async fn get_link(
         &self,
         request: Request<v1::GetLinkRequest>,

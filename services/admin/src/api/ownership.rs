@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Admin,
     caller::Caller,
-    check,
+    check, mapping,
     refusal::{Checks, Refusal},
     wire,
 };
@@ -94,6 +94,36 @@ async fn set(
         .ok_or_else(|| Refusal::unknown("field", claim.field.to_string()))
 }
 
+async fn reset(
+    admin: &Admin,
+    caller: &Caller,
+    request: v1::ResetFieldOwnershipRequest,
+) -> Result<v1::FieldOwnership, Refusal> {
+    let field = request.field.parse::<Field>();
+    let field = field.map_err(|error: NotAField| Refusal::invalid("field", error.to_string()))?;
+    let asked = Asked {
+        caller,
+        action: "field_ownership.reset",
+        org: &request.org,
+        integration: &request.integration,
+        etag: &request.etag,
+    };
+    let changed = edit(admin, asked, |stored| {
+        let integration = &mut stored.integration;
+        let default = mapping::initial(integration, field);
+        let (Some(rule), Some(default)) = (integration.fields.get_mut(&field), default) else {
+            return Err(Refusal::unknown("field ownership", field.to_string()));
+        };
+        (rule.owner, rule.priority) = (default.owner, default.priority);
+        (rule.enforced, rule.direction) = (default.enforced, default.direction);
+        Ok(())
+    })
+    .await?;
+    shown(&changed.integration)
+        .find(|shown| shown.field == field.to_string())
+        .ok_or_else(|| Refusal::unknown("field ownership", field.to_string()))
+}
+
 async fn list(
     admin: &Admin,
     caller: &Caller,
@@ -114,7 +144,11 @@ fn shown(integration: &Integration) -> impl Iterator<Item = v1::FieldOwnership> 
         field: field.to_string(),
         owner: wire::side(rule.owner).into(),
         priority: rule.priority,
-        is_default: defaults.get(field).is_some_and(|default| of(default) == of(rule)),
+        is_default: match (defaults.get(field), mapping::of_label(*field)) {
+            (Some(default), _) => of(default) == of(rule),
+            (None, Some(default)) => of(&default) == of(rule),
+            (None, None) => false,
+        },
         enforced: Some(rule.enforced),
         direction: wire::direction(rule.direction).into(),
         etag: integration.version.to_string(),
@@ -145,5 +179,13 @@ impl OwnershipService for Admin {
     ) -> Result<Response<v1::ListFieldOwnershipResponse>, Status> {
         let caller = Caller::of(&request)?;
         Ok(Response::new(list(self, &caller, request.into_inner()).await?))
+    }
+
+    async fn reset_field_ownership(
+        &self,
+        request: Request<v1::ResetFieldOwnershipRequest>,
+    ) -> Result<Response<v1::FieldOwnership>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(reset(self, &caller, request.into_inner()).await?))
     }
 }

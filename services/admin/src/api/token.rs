@@ -38,7 +38,8 @@ pub(crate) struct Asked {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-async fn create(
+/// Makes a token in an organisation, and answers its text this once.
+pub(crate) async fn create(
     admin: &Admin,
     caller: &Caller,
     request: v1::CreateTokenRequest,
@@ -107,7 +108,8 @@ pub(crate) async fn create_in(
     Ok((token, text))
 }
 
-async fn list(
+/// Lists tokens, newest first.
+pub(crate) async fn list(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListTokensRequest,
@@ -125,7 +127,8 @@ async fn list(
     Ok(v1::ListTokensResponse { tokens: page.iter().map(wire::token).collect(), next_page_token })
 }
 
-async fn revoke(
+/// Revokes a token.
+pub(crate) async fn revoke(
     admin: &Admin,
     caller: &Caller,
     request: v1::RevokeTokenRequest,
@@ -212,7 +215,8 @@ fn role(from: v1::Role) -> Result<Role, String> {
     }
 }
 
-fn time(from: prost_types::Timestamp) -> Result<Timestamp, String> {
+/// An instant of the contract.
+pub(super) fn time(from: prost_types::Timestamp) -> Result<Timestamp, String> {
     Timestamp::new(from.seconds, from.nanos).map_err(|_| "is not a time".to_owned())
 }
 

@@ -15,6 +15,7 @@ use crate::{
     api::{audit, integration},
     caller::Caller,
     refusal::Refusal,
+    wire,
 };
 
 /// The routes.
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Router<Rest> {
     Router::new()
         .route("/api/v1/decisions", get(list))
         .route("/api/v1/audit/verify", get(verify))
+        .route("/api/v1/audit/admin", get(done))
         .route("/api/v1/incidents/{incident}/explain", get(explain))
         .route("/api/v1/integrations/{integration}/ignored", get(ignored))
 }
@@ -48,6 +50,19 @@ struct Story {
     steps: i32,
 }
 
+/// What was done may be asked for by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Done {
+    organization_id: String,
+    actor: String,
+    action: String,
+    target: String,
+    since: Option<jiff::Timestamp>,
+    page_size: i32,
+    page_token: String,
+}
+
 /// Which audit is to be checked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -67,6 +82,12 @@ struct Back {
 #[derive(Debug, Serialize)]
 struct Page {
     decisions: Vec<json::Decision>,
+    next_page_token: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Entries {
+    entries: Vec<json::AdminAuditEntry>,
     next_page_token: String,
 }
 
@@ -121,6 +142,26 @@ async fn verify(
     let request = v1::VerifyAuditRequest { org: asked.organization_id, incident: asked.incident };
     let checked = audit::verify(&rest.admin, &caller, request).await?;
     Ok(Json(json::Verification::from(checked)).into_response())
+}
+
+async fn done(
+    State(rest): State<Rest>,
+    caller: Caller,
+    asked: Result<Query<Done>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let asked = asked::query(asked)?;
+    let request = v1::ListAdminAuditRequest {
+        org: asked.organization_id,
+        actor: asked.actor,
+        action: asked.action,
+        target: asked.target,
+        since: asked.since.map(wire::instant),
+        page_size: asked.page_size,
+        page_token: asked.page_token,
+    };
+    let page = audit::done(&rest.admin, &caller, request).await?;
+    let entries = page.entries.into_iter().map(Into::into).collect();
+    Ok(Json(Entries { entries, next_page_token: page.next_page_token }).into_response())
 }
 
 async fn ignored(

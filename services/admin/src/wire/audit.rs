@@ -2,7 +2,10 @@
 
 use tandem_domain::decision::Decision;
 use tandem_proto::v1;
-use tandem_store::verify::{Break, Report};
+use tandem_store::{
+    audit::Done,
+    verify::{Break, Report},
+};
 
 use super::{author, instant, number, side};
 
@@ -45,6 +48,22 @@ pub(crate) fn verification(from: Report) -> v1::VerifyAuditResponse {
         seals: number(from.seals),
         last_seal: from.last_seal.unwrap_or_default(),
         faults: from.breaks.iter().map(fault).collect(),
+    }
+}
+
+/// Something that was done through admin.
+pub(crate) fn done(from: Done) -> v1::AdminAuditEntry {
+    let text = |json: Option<serde_json::Value>| json.map(|it| it.to_string()).unwrap_or_default();
+    v1::AdminAuditEntry {
+        position: from.position,
+        time: Some(instant(from.at)),
+        actor: from.actor,
+        org: from.org.unwrap_or_default(),
+        action: from.action,
+        target: from.target,
+        reason: from.reason.unwrap_or_default(),
+        before: text(from.before),
+        after: text(from.after),
     }
 }
 

@@ -82,3 +82,28 @@ async fn what_is_no_use_is_refused_with_the_reason(_: PgPoolOptions, database: P
     let all = admin.integrations().list_integrations(all).await.unwrap().into_inner();
     assert_eq!(all.integrations, []);
 }
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn tokens_and_keys_have_their_addresses(_: PgPoolOptions, database: PgConnectOptions) {
+    let admin = Running::alone(&database).await;
+    let body = r#"{"organization_id":"acme-corp","name":"bot","role":"viewer","expire_time":"2999-01-01T00:00:00Z"}"#;
+    let (status, made) = call(admin.rest, "POST", "/api/v1/tokens", body).await;
+    assert_eq!(status, 201, "{made}");
+    assert!(made["secret"].as_str().unwrap().starts_with("tdm_"), "{made}");
+    let bad = body.replace("viewer", "king");
+    let (status, problem) = call(admin.rest, "POST", "/api/v1/tokens", &bad).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &"role".into()), "{problem}");
+    let listed = "/api/v1/tokens?organization_id=acme-corp";
+    let (status, tokens) = call(admin.rest, "GET", listed, "").await;
+    assert_eq!((status, &tokens["tokens"][0]["name"]), (200, &"bot".into()), "{tokens}");
+    assert!(!tokens.to_string().contains("tdm_"));
+    let revoke = "/api/v1/tokens/bot/revoke?organization_id=acme-corp";
+    let (status, revoked) = call(admin.rest, "POST", revoke, "").await;
+    assert_eq!(status, 200);
+    assert!(revoked["revoke_time"].is_string(), "{revoked}");
+    let (status, keys) = call(admin.rest, "GET", "/api/v1/keys", "").await;
+    assert_eq!((status, &keys["keys"][0]["is_newest"]), (200, &true.into()), "{keys}");
+    let (status, rotated) = call(admin.rest, "POST", "/api/v1/keys/rotate", "").await;
+    assert_eq!((status, &rotated["moved"]), (200, &0.into()), "{rotated}");
+    assert_eq!(call(admin.rest, "POST", "/api/v1/keys/rotate?key=zz", "").await.0, 422);
+}

@@ -23,6 +23,24 @@ pub(crate) enum AuditCommand {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+    /// List what was done through admin, newest first: configuration, tokens, keys, dead letters.
+    Admin {
+        /// Only by this person or token.
+        #[arg(long)]
+        actor: Option<String>,
+        /// Only this, such as integration.update, or all of a kind, such as integration.
+        #[arg(long)]
+        action: Option<String>,
+        /// Only to this: an id, or the handle of an integration.
+        #[arg(long)]
+        target: Option<String>,
+        /// Only in the last so many days.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        days: Option<u32>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
     /// Check that no decision was changed or taken out: every chain and seal, or one incident's chain.
     Verify {
         /// Only the chain of this incident.

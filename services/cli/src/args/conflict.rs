@@ -26,6 +26,9 @@ pub(crate) enum ConflictCommand {
         /// How many at most.
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// Then print those that open or end, until stopped.
+        #[arg(long, conflicts_with_all = ["standing", "all"])]
+        watch: bool,
     },
     /// Show one conflict: what each side says, who, when, and what each choice would do.
     Show {

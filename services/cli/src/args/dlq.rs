@@ -73,6 +73,9 @@ pub(crate) struct Which {
     /// How many at most.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
+    /// Then print those that come or are dealt with, until stopped.
+    #[arg(long, conflicts_with_all = ["direction", "state", "all", "group"])]
+    pub(crate) watch: bool,
 }
 
 /// One letter.

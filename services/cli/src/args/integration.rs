@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tandem_proto::v1::{ConflictStrategy, Direction, Side};
 
 use super::{
+    document::{History, Rollback},
     mapping::{CounterpartCommand, FieldMappingCommand, ScopeCommand},
     plan::{Apply, PlanOf},
     questions::{Listing, OnCall, Users},
@@ -33,10 +34,35 @@ pub(crate) enum IntegrationCommand {
         #[arg(long)]
         etag: Option<String>,
     },
-    /// Have new signing secrets made, by new webhook subscriptions that take the place of the old.
-    RotateSecrets(Named),
+    /// Let an integration take part again: what happened meanwhile on either side is caught up with.
+    Enable(Switch),
+    /// Let an integration take no part: its webhooks are kept but left aside, and nothing goes out.
+    Disable(Switch),
+    /// Hold what is to go out: no call is made, while webhooks are taken in as ever.
+    Pause(Switch),
+    /// Let go out what was held, the newest of each link.
+    Resume(Switch),
+    /// Have new signing secrets made, by new webhook subscriptions that take the place of the old; or
+    /// give the one that was made by hand.
+    #[command(visible_alias = "rotate-secret")]
+    RotateSecrets {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        signing_secret: SigningSecretSource,
+    },
+    /// List the versions of an integration's configuration, with who made them; newest first.
+    History(History),
+    /// Bring an integration's configuration back to an earlier version; secrets stay as they are.
+    Rollback(Rollback),
     /// List the incidents of an integration and their counterparts.
-    Links(Named),
+    Links {
+        #[command(flatten)]
+        named: Named,
+        /// Then print those that change, until stopped.
+        #[arg(long)]
+        watch: bool,
+    },
     /// List the messages of an integration that could not be handled, newest first.
     Dlq {
         #[command(flatten)]
@@ -98,6 +124,16 @@ pub(crate) struct Named {
     pub(crate) integration: String,
 }
 
+/// An integration to switch.
+#[derive(Debug, Args)]
+pub(crate) struct Switch {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Only if it still has this etag.
+    #[arg(long)]
+    pub(crate) etag: Option<String>,
+}
+
 /// Options of `im integration configure`.
 #[derive(Debug, Args)]
 pub(crate) struct Configure {
@@ -124,7 +160,7 @@ pub(crate) struct Configure {
     #[arg(long, value_parser = word::<Direction>(), ignore_case = true)]
     pub(crate) direction: Option<Direction>,
 
-    /// Whether it takes part at all.
+    /// Whether it takes part at all; see enable and disable.
     #[arg(long, value_name = "BOOL")]
     pub(crate) enabled: Option<bool>,
 
@@ -276,4 +312,15 @@ pub(crate) enum FieldOwnershipCommand {
     },
     /// List the owners, the defaults included.
     List(Named),
+    /// Bring a field's owner, priority and direction back to what a new integration starts with.
+    #[command(visible_alias = "reset")]
+    Delete {
+        #[command(flatten)]
+        named: Named,
+        /// The field.
+        field: String,
+        /// Only if the integration still has this etag.
+        #[arg(long)]
+        etag: Option<String>,
+    },
 }

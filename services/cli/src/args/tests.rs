@@ -13,6 +13,19 @@ im integration configure prod-pd --conflict-strategy manual-review
 im integration configure prod-pd --rate-limit 100 --backoff-multiplier 2
 im integration configure prod-pd --enabled false --token-env PD_TOKEN
 im integration configure prod-pd --signing-secret-file secret.txt
+im integration enable prod-pd
+im integration disable prod-pd --etag 7
+im integration pause prod-pd
+im integration resume prod-pd
+im integration rotate-secret prod-pd
+im integration rotate-secrets prod-pd --signing-secret-file secret.txt
+im integration history prod-pd --limit 5 --diff
+im integration rollback prod-pd --to-version 3 --dry-run
+im integration rollback prod-pd --to-version 3 --yes --etag 7
+im export
+im export --integration prod-pd
+im apply -f tandem.yaml --dry-run
+im apply --file - --yes
 im integration list --output json
 im integration get prod-pd
 im integration delete prod-pd
@@ -23,6 +36,7 @@ im integration service-mapping list prod-pd
 im integration service-mapping remove prod-pd --pd-service P123ABC --incident-type infrastructure
 im integration field-ownership set prod-pd title --owner platform --priority 10
 im integration field-ownership list prod-pd
+im integration field-ownership delete prod-pd title
 im incident list --status open --limit 10
 im incident list --status mitigated --severity SEV-1
 im incident get inc_1
@@ -66,6 +80,7 @@ im explain inc_1 title --steps 100
 im incident explain inc_1 title
 im incident update inc_1 --label team=pay --remove-label region --as ada@acme.test
 im audit list --incident inc_1 --field title --rule owner_wins
+im audit admin --actor ada@acme.test --action integration --target prod-pd --days 7 --limit 5
 im audit verify
 im audit verify inc_1
 im dlq list --integration prod-pd --all
@@ -99,6 +114,12 @@ im integration test prod-pd
 im integration sync-status prod-pd
 im status
 im completion bash
+im conflict list --integration prod-pd --watch
+im dlq list --watch
+im integration dlq prod-pd --watch
+im integration links prod-pd --watch
+im man
+im man --dir man
 "#;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {

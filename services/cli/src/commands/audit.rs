@@ -1,5 +1,7 @@
 //! `im audit …` and `im explain`.
 
+use std::time::{Duration, SystemTime};
+
 use tandem_proto::{json, v1};
 
 use super::{Context, PAGE};
@@ -7,6 +9,8 @@ use crate::{
     args::audit::{AuditCommand, Explain},
     failure::Failure,
 };
+
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<(), Failure> {
     match command {
@@ -20,6 +24,20 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<(), 
                 ..Default::default()
             };
             list(context, request, limit).await
+        }
+        AuditCommand::Admin { actor, action, target, days, limit } => {
+            let since = days.and_then(|days| {
+                SystemTime::now().checked_sub(DAY.saturating_mul(days)).map(Into::into)
+            });
+            let request = v1::ListAdminAuditRequest {
+                org: context.org.clone(),
+                actor: actor.unwrap_or_default(),
+                action: action.unwrap_or_default(),
+                target: target.unwrap_or_default(),
+                since,
+                ..Default::default()
+            };
+            done(context, request, limit).await
         }
         AuditCommand::Verify { incident } => verify(context, incident.unwrap_or_default()).await,
     }
@@ -37,6 +55,27 @@ async fn list(
         request.page_size = i32::try_from(missing).unwrap_or(PAGE).clamp(1, PAGE);
         let page = client.list_decisions(request.clone()).await?.into_inner();
         found.extend(page.decisions.into_iter().map(Into::into));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || found.len() >= limit {
+            found.truncate(limit);
+            return context.show.list(&found);
+        }
+    }
+}
+
+/// Lists what was done through admin.
+async fn done(
+    context: &Context,
+    mut request: v1::ListAdminAuditRequest,
+    limit: usize,
+) -> Result<(), Failure> {
+    let mut client = context.client.audit();
+    let mut found: Vec<json::AdminAuditEntry> = Vec::new();
+    loop {
+        let missing = limit.saturating_sub(found.len());
+        request.page_size = i32::try_from(missing).unwrap_or(PAGE).clamp(1, PAGE);
+        let page = client.list_admin_audit(request.clone()).await?.into_inner();
+        found.extend(page.entries.into_iter().map(Into::into));
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() || found.len() >= limit {
             found.truncate(limit);

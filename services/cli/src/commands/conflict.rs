@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use anyhow::Context as _;
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE};
+use super::{Context, PAGE, ended};
 use crate::{
     args::conflict::{Choice, ConflictCommand, Of, Resolve},
     failure::Failure,
@@ -13,12 +13,13 @@ use crate::{
 
 pub(super) async fn run(context: &Context, command: ConflictCommand) -> Result<(), Failure> {
     match command {
-        ConflictCommand::List { of, standing, all, limit } => {
+        ConflictCommand::List { of, limit, watch: true, .. } => watch(context, of, limit).await,
+        ConflictCommand::List { of, standing, all, limit, watch: false } => {
             let standing = match (all, standing) {
                 (true, _) => v1::ConflictStanding::Unspecified,
                 (false, said) => said.unwrap_or(v1::ConflictStanding::Open),
             };
-            list(context, of, standing, limit).await
+            context.show.list(&list(context, of, standing, limit).await?)
         }
         ConflictCommand::Show { conflict } => {
             let request = v1::GetConflictRequest { org: context.org()?, conflict };
@@ -32,12 +33,31 @@ pub(super) async fn run(context: &Context, command: ConflictCommand) -> Result<(
     }
 }
 
+/// Prints the open conflicts, the newest last, and then each that opens or ends.
+async fn watch(context: &Context, of: Of, limit: usize) -> Result<(), Failure> {
+    let request = v1::WatchConflictsRequest {
+        org: context.org.clone(),
+        integration: of.integration.clone().unwrap_or_default(),
+        incident: of.incident.clone().unwrap_or_default(),
+        field: of.field.clone().unwrap_or_default(),
+    };
+    // Before it is listed what there is, so that nothing falls between the two.
+    let mut stream = context.client.conflicts().watch_conflicts(request).await?.into_inner();
+    for open in list(context, of, v1::ConflictStanding::Open, limit).await?.iter().rev() {
+        context.show.next(open)?;
+    }
+    while let Some(change) = stream.message().await? {
+        context.show.next(&json::Conflict::from(change.conflict.unwrap_or_default()))?;
+    }
+    Err(ended())
+}
+
 async fn list(
     context: &Context,
     of: Of,
     standing: v1::ConflictStanding,
     limit: usize,
-) -> Result<(), Failure> {
+) -> Result<Vec<json::Conflict>, Failure> {
     let mut client = context.client.conflicts();
     let mut found: Vec<json::Conflict> = Vec::new();
     let mut request = v1::ListConflictsRequest {
@@ -56,7 +76,7 @@ async fn list(
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() || found.len() >= limit {
             found.truncate(limit);
-            return context.show.list(&found);
+            return Ok(found);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{io::IsTerminal as _, time::Duration};
 use anyhow::Context as _;
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE};
+use super::{Context, PAGE, ended};
 use crate::{
     args::dlq::{DlqCommand, Edit, Letter, Replay, Which},
     failure::Failure,
@@ -40,6 +40,32 @@ pub(super) async fn list(
     integration: String,
     which: Which,
 ) -> Result<(), Failure> {
+    if which.watch {
+        return watch(context, integration, which).await;
+    }
+    context.show.list(&all(context, integration, which).await?)
+}
+
+/// Prints the open letters, the newest last, and then each that comes or is dealt with.
+async fn watch(context: &Context, integration: String, which: Which) -> Result<(), Failure> {
+    let (org, of) = (context.org.clone(), integration.clone());
+    let request = v1::WatchDeadLettersRequest { org, integration: of };
+    // Before it is listed what there is, so that nothing falls between the two.
+    let mut stream = context.client.dead_letters().watch_dead_letters(request).await?.into_inner();
+    for open in all(context, integration, which).await?.iter().rev() {
+        context.show.next(open)?;
+    }
+    while let Some(change) = stream.message().await? {
+        context.show.next(&json::DeadLetter::from(change.dead_letter.unwrap_or_default()))?;
+    }
+    Err(ended())
+}
+
+async fn all(
+    context: &Context,
+    integration: String,
+    which: Which,
+) -> Result<Vec<json::DeadLetter>, Failure> {
     let state = match (which.all, which.state) {
         (true, _) => v1::DeadLetterState::Unspecified,
         (false, said) => said.unwrap_or(v1::DeadLetterState::Open),
@@ -63,7 +89,7 @@ pub(super) async fn list(
         found.truncate(which.limit);
         page_token = page.next_page_token;
         if page_token.is_empty() || found.len() == which.limit {
-            return context.show.list(&found);
+            return Ok(found);
         }
     }
 }

@@ -26,6 +26,16 @@ pub(super) async fn run(context: &Context, command: FieldOwnershipCommand) -> Re
             let set = context.client.ownership().set_field_ownership(request).await?;
             context.show.one(&json::FieldOwnership::from(set.into_inner()))
         }
+        FieldOwnershipCommand::Delete { named, field, etag } => {
+            let request = v1::ResetFieldOwnershipRequest {
+                org,
+                integration: named.integration,
+                field,
+                etag: etag.unwrap_or_default(),
+            };
+            let reset = context.client.ownership().reset_field_ownership(request).await?;
+            context.show.one(&json::FieldOwnership::from(reset.into_inner()))
+        }
         FieldOwnershipCommand::List(named) => {
             let request = v1::ListFieldOwnershipRequest { org, integration: named.integration };
             let all = context.client.ownership().list_field_ownership(request).await?.into_inner();

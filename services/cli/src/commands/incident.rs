@@ -3,7 +3,7 @@
 use prost_types::FieldMask;
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE, audit};
+use super::{Context, PAGE, audit, ended};
 use crate::{
     args::incident::{Fields, IncidentCommand, Labels, NewNote, Page, Which},
     failure::Failure,
@@ -201,7 +201,7 @@ async fn watch(context: &Context) -> Result<(), Failure> {
             incident: json::Incident::from(change.incident.unwrap_or_default()),
         })?;
     }
-    Err(Failure::Refused(Box::new(tonic::Status::unavailable("admin ended the stream"))))
+    Err(ended())
 }
 
 async fn timeline(context: &Context, which: Which, limit: usize) -> Result<(), Failure> {

@@ -1,18 +1,26 @@
-//! `im integration …`: list, get, delete, what was left out; the rest has files of its own.
+//! `im integration …`: list, get, delete, the switches, what was left out; the rest has files of its
+//! own.
 
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
+use prost_types::FieldMask;
+use secrecy::{ExposeSecret as _, SecretString};
 use tandem_proto::{json, v1};
 
 use super::{
-    Context, PAGE, configure, counterpart, dlq, field_mapping, field_ownership, links, plan,
-    questions, scope, service_mapping, sync_status,
+    Context, PAGE, configure, counterpart, dlq, document, field_mapping, field_ownership, links,
+    plan, questions, scope, service_mapping, sync_status,
 };
 use crate::{
-    args::integration::{IntegrationCommand, Named},
+    args::integration::{IntegrationCommand, Named, Switch},
     failure::Failure,
+    secret,
 };
+
+/// The switches, as a change names them.
+const ENABLED: &str = "enabled";
+const PAUSED: &str = "paused";
 
 pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Result<(), Failure> {
     match command {
@@ -22,8 +30,20 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::Delete { named, yes, etag } => {
             delete(context, named, yes, etag.unwrap_or_default()).await
         }
-        IntegrationCommand::RotateSecrets(named) => rotate(context, named).await,
-        IntegrationCommand::Links(named) => links::list(context, named).await,
+        IntegrationCommand::Enable(switch) => self::switch(context, switch, ENABLED, true).await,
+        IntegrationCommand::Disable(switch) => self::switch(context, switch, ENABLED, false).await,
+        IntegrationCommand::Pause(switch) => self::switch(context, switch, PAUSED, true).await,
+        IntegrationCommand::Resume(switch) => self::switch(context, switch, PAUSED, false).await,
+        IntegrationCommand::RotateSecrets { named, signing_secret } => {
+            match secret::signing_secret(&signing_secret)? {
+                Some(given) => replace(context, named, &given).await,
+                None => rotate(context, named).await,
+            }
+        }
+        IntegrationCommand::History(asked) => document::history(context, asked).await,
+        IntegrationCommand::Rollback(asked) => document::roll_back(context, asked).await,
+        IntegrationCommand::Links { named, watch: false } => links::list(context, named).await,
+        IntegrationCommand::Links { named, watch: true } => links::watch(context, named).await,
         IntegrationCommand::Dlq { named, which } => {
             dlq::list(context, named.integration, which).await
         }
@@ -50,6 +70,44 @@ pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Resul
         IntegrationCommand::Priorities(asked) => questions::priorities(context, asked).await,
         IntegrationCommand::Ignored { named, days } => ignored(context, named, days).await,
     }
+}
+
+/// Turns one switch and leaves the rest as it is.
+async fn switch(
+    context: &Context,
+    switch: Switch,
+    path: &'static str,
+    on: bool,
+) -> Result<(), Failure> {
+    let changes = v1::Integration { enabled: on, paused: on, ..Default::default() };
+    let etag = switch.etag.unwrap_or_default();
+    update(context, switch.named, (changes, path), etag).await
+}
+
+/// Takes a signing secret in besides the one that is held.
+async fn replace(context: &Context, named: Named, given: &SecretString) -> Result<(), Failure> {
+    let signing_secret = given.expose_secret().to_owned();
+    let credentials = Some(v1::Credentials { signing_secret, ..Default::default() });
+    let changes = v1::Integration { credentials, ..Default::default() };
+    let path = "credentials.signing_secret";
+    update(context, named, (changes, path), String::new()).await
+}
+
+async fn update(
+    context: &Context,
+    named: Named,
+    (changes, path): (v1::Integration, &'static str),
+    etag: String,
+) -> Result<(), Failure> {
+    let request = v1::UpdateIntegrationRequest {
+        org: context.org.clone(),
+        integration: named.integration,
+        changes: Some(changes),
+        update_mask: Some(FieldMask { paths: vec![path.to_owned()] }),
+        etag,
+    };
+    let after = context.client.integrations().update_integration(request).await?.into_inner();
+    context.show.one(&json::Integration::from(after))
 }
 
 async fn rotate(context: &Context, named: Named) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use tandem_proto::{json, v1};
 
-use super::{Context, PAGE};
+use super::{Context, PAGE, ended};
 use crate::{
     args::{integration::Named, links::LinksCommand},
     failure::Failure,
@@ -38,8 +38,27 @@ pub(super) async fn run(context: &Context, command: LinksCommand) -> Result<(), 
     context.show.one(&changed)
 }
 
-/// The links of an integration, newest first.
+/// Lists the links of an integration, newest first.
 pub(super) async fn list(context: &Context, named: Named) -> Result<(), Failure> {
+    context.show.list(&all(context, named).await?)
+}
+
+/// Prints the links of an integration, the newest last, and then each that changes.
+pub(super) async fn watch(context: &Context, named: Named) -> Result<(), Failure> {
+    let (org, integration) = (context.org.clone(), named.integration.clone());
+    let request = v1::WatchLinksRequest { org, integration };
+    // Before it is listed what there is, so that nothing falls between the two.
+    let mut stream = context.client.links().watch_links(request).await?.into_inner();
+    for link in all(context, named).await?.iter().rev() {
+        context.show.next(link)?;
+    }
+    while let Some(change) = stream.message().await? {
+        context.show.next(&json::Link::from(change.link.unwrap_or_default()))?;
+    }
+    Err(ended())
+}
+
+async fn all(context: &Context, named: Named) -> Result<Vec<json::Link>, Failure> {
     let mut client = context.client.links();
     let mut found: Vec<json::Link> = Vec::new();
     let mut page_token = String::new();
@@ -55,7 +74,7 @@ pub(super) async fn list(context: &Context, named: Named) -> Result<(), Failure>
         found.extend(page.links.into_iter().map(Into::into));
         page_token = page.next_page_token;
         if page_token.is_empty() {
-            return context.show.list(&found);
+            return Ok(found);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tandem_proto::json::{
-    ClockDifference, FieldMapping, FieldOwnership, IgnoredEvents, Integration, ManagedSubscription,
-    MappingRow, Scope, ServiceMapping,
+    ClockDifference, ConfigurationVersion, FieldMapping, FieldOwnership, IgnoredEvents,
+    Integration, ManagedSubscription, MappingRow, Scope, ServiceMapping,
 };
 
 use super::rows::{Rows, text, word, yes};
@@ -17,7 +17,7 @@ pub(crate) struct Counterpart {
 
 impl Rows for Integration {
     const COLUMNS: &'static [&'static str] =
-        &["handle", "name", "org", "type", "direction", "enabled", "token", "secrets", "id"];
+        &["handle", "name", "org", "type", "direction", "takes_part", "token", "secrets", "id"];
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -28,7 +28,7 @@ impl Rows for Integration {
             ("type", self.r#type.clone()),
             ("base_url", self.base_url.clone()),
             ("direction", word(self.direction)),
-            ("enabled", yes(self.enabled)),
+            ("takes_part", takes_part(self).to_owned()),
             ("conflict_strategy", word(self.conflict_strategy)),
             ("rate_limit", format!("{}/min", self.rate_limit)),
             ("headroom", format!("{}/min", self.headroom)),
@@ -47,6 +47,15 @@ impl Rows for Integration {
             ("created", text(self.create_time.as_ref())),
             ("updated", text(self.update_time.as_ref())),
         ]
+    }
+}
+
+/// Whether it takes part, and how far.
+const fn takes_part(integration: &Integration) -> &'static str {
+    match (integration.enabled, integration.paused) {
+        (false, _) => "no (disabled)",
+        (true, true) => "inbound only (paused)",
+        (true, false) => "yes",
     }
 }
 
@@ -111,6 +120,20 @@ impl Rows for FieldMapping {
             ("without_partner", self.without_partner.join(", ")),
             ("default", yes(self.is_default)),
             ("etag", self.etag.clone()),
+        ]
+    }
+}
+
+impl Rows for ConfigurationVersion {
+    const COLUMNS: &'static [&'static str] = &["version", "time", "actor", "action", "changed"];
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("version", self.version.to_string()),
+            ("time", text(self.time.as_ref())),
+            ("actor", self.actor.clone()),
+            ("action", self.action.clone()),
+            ("changed", self.changed.join(", ")),
         ]
     }
 }

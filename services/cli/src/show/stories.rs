@@ -1,7 +1,7 @@
 //! What people see of decisions: lists, proofs, and the story of a field for somebody who was just
 //! woken up.
 
-use tandem_proto::json::{Decision, Explanation, FieldStory, Verification};
+use tandem_proto::json::{AdminAuditEntry, Decision, Explanation, FieldStory, Verification};
 
 use super::{
     Told,
@@ -25,6 +25,36 @@ impl Rows for Decision {
             ("author", text(self.author.as_ref())),
             ("integration", text(self.integration_handle.as_ref())),
         ]
+    }
+}
+
+impl Rows for AdminAuditEntry {
+    const COLUMNS: &'static [&'static str] =
+        &["time", "actor", "action", "target", "before", "after"];
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let json = |it: Option<&serde_json::Value>| {
+            it.map(|it| shortened(&it.to_string())).unwrap_or_default()
+        };
+        vec![
+            ("time", self.time.as_deref().map(when).unwrap_or_default()),
+            ("actor", self.actor.clone()),
+            ("org", text(self.org.as_ref())),
+            ("action", self.action.clone()),
+            ("target", self.target.clone()),
+            ("reason", text(self.reason.as_ref())),
+            ("before", json(self.before.as_ref())),
+            ("after", json(self.after.as_ref())),
+        ]
+    }
+}
+
+/// As much of a text as a line of a list has room for; programs get the whole.
+fn shortened(text: &str) -> String {
+    const LONG: usize = 120;
+    match text.char_indices().nth(LONG) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -45,6 +45,7 @@ fn integration() -> json::Integration {
         base_url: "https://api.pagerduty.com".to_owned(),
         direction: v1::Direction::Bidirectional.into(),
         enabled: true,
+        paused: false,
         conflict_strategy: v1::ConflictStrategy::LastWriteWins.into(),
         rate_limit: 900,
         headroom: 0,

@@ -5,6 +5,8 @@ mod answers;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod forwarding;
 #[cfg(test)]
 mod outages;

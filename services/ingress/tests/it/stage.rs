@@ -168,6 +168,7 @@ pub(crate) fn snapshot(version: u64, secrets: &[&str]) -> Snapshot {
         base_url: "http://127.0.0.1:9".to_owned(),
         direction: Direction::Bidirectional,
         enabled: true,
+        paused: false,
         strategy: Strategy::OwnershipPriority,
         from_email: None,
         rate_limit: 900,

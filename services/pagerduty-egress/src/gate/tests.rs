@@ -47,6 +47,25 @@ async fn a_shut_gate_opens_with_the_next_configuration_only() {
 }
 
 #[tokio::test]
+async fn while_somebody_has_paused_it_nothing_passes_and_a_refused_key_is_found_out_afterwards() {
+    let paused = |version| {
+        let mut account = account(version);
+        account.integration.paused = true;
+        account
+    };
+    let gate = Gate::new(paused(1), Seat::kept(), CancellationToken::new());
+    assert!(timeout(NOT_YET, gate.pass(Lane::Resolve)).await.is_err());
+    assert_eq!(gate.standing().shut.as_deref(), Some(PAUSED));
+    gate.renew(account(2));
+    assert!(timeout(SOON, gate.pass(Lane::Fields)).await.unwrap().is_ok());
+    gate.renew(paused(3));
+    assert!(timeout(SOON, gate.pass_again(Lane::Fields, 2)).await.unwrap().is_err());
+    assert!(gate.is_shut());
+    gate.renew(account(4));
+    assert!(gate.shut(4, "401"));
+}
+
+#[tokio::test]
 async fn nobody_waits_at_the_gate_when_it_is_time_to_stop() {
     let gate = gate();
     gate.shut(1, "401");

@@ -362,6 +362,7 @@ pub(crate) fn snapshot_with(version: u64, base_url: &str, token: &str) -> Snapsh
         base_url: base_url.to_owned(),
         direction: Direction::Bidirectional,
         enabled: true,
+        paused: false,
         strategy: Strategy::OwnershipPriority,
         from_email: Some(BOT_EMAIL.to_owned()),
         rate_limit: 900,

@@ -130,6 +130,10 @@ pub struct Integration {
     pub direction: Direction,
     /// Whether it takes part at all.
     pub enabled: bool,
+    /// Whether what is to go out waits for now. Nothing is decided otherwise because of it: it is the
+    /// egress that holds its calls.
+    #[serde(default)]
+    pub paused: bool,
     /// How conflicts are settled.
     pub strategy: Strategy,
     /// The email on whose behalf calls are made where no acting person is known.

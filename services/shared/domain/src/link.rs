@@ -374,6 +374,10 @@ pub struct Link {
     pub reread: bool,
 }
 
+/// What [`Link::levelled`] is while an integration takes no part: the link is compared again under
+/// whatever configuration comes, even if its incident is closed by then.
+pub const ASIDE: u64 = 0;
+
 impl Link {
     /// A link that knows nothing yet.
     pub const fn new(id: LinkId, incident: IncidentId, integration: IntegrationId) -> Self {
@@ -392,7 +396,7 @@ impl Link {
             fields: BTreeMap::new(),
             detached: false,
             summons: Vec::new(),
-            levelled: 0,
+            levelled: ASIDE,
             reread: false,
         }
     }

@@ -13,6 +13,7 @@ pub mod decisions;
 pub mod desired;
 pub mod error;
 pub mod healing;
+pub mod history;
 pub mod inbox;
 pub mod incidents;
 pub mod integrations;

@@ -1,5 +1,7 @@
 //! Links: found by record, key or incident; written by the reconciler.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
@@ -284,6 +286,35 @@ pub async fn list(
     rows.into_iter().map(Row::link).collect()
 }
 
+/// Links of an integration that were written within so long until now, the last written first.
+pub async fn changed(
+    conn: &mut PgConnection,
+    integration: IntegrationId,
+    within: Duration,
+    limit: u32,
+) -> Result<Vec<Stored>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select
+            id, incident, integration, record, number, url, problem, version, confirmed, asked,
+            published as "published: Raw", fields as "fields: Raw", detached,
+            summons as "summons: Raw", levelled, created_at, updated_at
+        from links
+        where integration = $1 and updated_at > now() - make_interval(secs => $2)
+        order by updated_at desc, id
+        limit $3
+        "#,
+        integration.uuid(),
+        within.as_secs_f64(),
+        i64::from(limit)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(StoreError::doing("looking for links that changed"))?;
+    rows.into_iter().map(Row::link).collect()
+}
+
 /// A link's place in the order in which links are compared again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levelled {
@@ -298,7 +329,7 @@ pub struct Levelled {
 pub struct Behind {
     /// Its place.
     pub place: Levelled,
-    /// Its incident, which is not closed.
+    /// Its incident, which is not closed, or was while the integration took no part.
     pub incident: IncidentId,
     /// The organisation.
     pub org: Org,
@@ -333,7 +364,7 @@ pub async fn behind(
             and links.levelled < $2
             and not links.detached
             and (links.levelled, links.id) > ($3, $4)
-            and incidents.status <> 'closed'
+            and (incidents.status <> 'closed' or links.levelled = 0)
         order by links.levelled, links.id
         limit $5
         "#,

@@ -3,7 +3,7 @@
 use tandem_proto::v1;
 use tonic::Code;
 
-use super::{OLD, READS, mask, none, org, sim};
+use super::{NO_ORG, OLD, READS, mask, none, org, sim};
 use crate::calls::{
     case::{
         Case,
@@ -20,6 +20,7 @@ pub(super) fn cases(scene: &Scene) -> Vec<Case> {
     all.extend(field_mappings());
     all.extend(counterparts());
     all.extend(service_mappings());
+    all.extend(documents());
     all.extend(tokens(scene));
     all.extend(keys());
     all
@@ -103,12 +104,22 @@ fn ownership() -> Vec<Case> {
         etag: etag.to_owned(),
     };
     let list = |integration: String| v1::ListFieldOwnershipRequest { org: org(), integration };
+    let reset = |integration: String, field: &str, etag: &str| v1::ResetFieldOwnershipRequest {
+        org: org(),
+        integration,
+        field: field.to_owned(),
+        etag: etag.to_owned(),
+    };
     let (ours, unsaid) = (v1::Side::Platform, v1::Side::Unspecified);
     vec![
         case("OwnershipService/SetFieldOwnership", Admin, &set(sim(), ours, ""))
             .bad("ownership.owner", &set(sim(), unsaid, ""))
             .unknown(&set(none(), ours, ""))
             .stale(&set(sim(), ours, OLD)),
+        case("OwnershipService/ResetFieldOwnership", Admin, &reset(sim(), "title", ""))
+            .bad("field", &reset(sim(), "colour", ""))
+            .unknown(&reset(none(), "title", ""))
+            .stale(&reset(sim(), "title", OLD)),
         case("OwnershipService/ListFieldOwnership", Viewer, &list(sim()))
             .bad("integration", &list(String::new()))
             .unknown(&list(none()))
@@ -221,6 +232,54 @@ fn service_mappings() -> Vec<Case> {
     ]
 }
 
+fn documents() -> Vec<Case> {
+    let export = |integration: String| v1::ExportConfigurationRequest { org: org(), integration };
+    let apply = |handle: &str, rate_limit, etag: &str| v1::ApplyConfigurationRequest {
+        org: org(),
+        integrations: vec![v1::Configuration {
+            handle: handle.to_owned(),
+            name: "Applied".to_owned(),
+            r#type: "pagerduty".to_owned(),
+            base_url: "https://api.pagerduty.com".to_owned(),
+            rate_limit,
+            etag: etag.to_owned(),
+            ..Default::default()
+        }],
+        validate_only: false,
+    };
+    let list = |integration: String, page_size| v1::ListConfigurationVersionsRequest {
+        org: org(),
+        integration,
+        page_size,
+        ..Default::default()
+    };
+    let back = |version, etag: &str| v1::RollBackConfigurationRequest {
+        org: org(),
+        integration: sim(),
+        version,
+        etag: etag.to_owned(),
+        validate_only: true,
+    };
+    vec![
+        case("ConfigurationService/ExportConfiguration", Viewer, &export(sim()))
+            .bad("org", &v1::ExportConfigurationRequest { org: NO_ORG.to_owned(), ..export(sim()) })
+            .unknown(&export(none()))
+            .never_late(READS),
+        case("ConfigurationService/ApplyConfiguration", Admin, &apply("applied", 0, ""))
+            .bad("integrations.applied.rate_limit", &apply("applied", 961, ""))
+            .no_unknown("it makes what is not there")
+            .stale(&apply("sim-pd", 0, OLD)),
+        case("ConfigurationService/ListConfigurationVersions", Viewer, &list(sim(), 0))
+            .bad("page_size", &list(sim(), -1))
+            .unknown(&list(none(), 0))
+            .never_late(READS),
+        case("ConfigurationService/RollBackConfiguration", Admin, &back(1, ""))
+            .bad("version", &back(0, ""))
+            .unknown(&back(99_999, ""))
+            .stale(&back(1, OLD)),
+    ]
+}
+
 fn tokens(scene: &Scene) -> Vec<Case> {
     let create = |name: &str, role: v1::Role| v1::CreateTokenRequest {
         org: org(),
@@ -243,6 +302,18 @@ fn tokens(scene: &Scene) -> Vec<Case> {
             .bad("token", &revoke(""))
             .unknown(&revoke("no-such"))
             .once(Code::FailedPrecondition),
+    ]
+}
+
+/// What was done; asked for before a stranger has typed others' ids, which their own entries tell back.
+pub(super) fn audit() -> Vec<Case> {
+    let list =
+        |page_size| v1::ListAdminAuditRequest { org: org(), page_size, ..Default::default() };
+    vec![
+        case("AuditService/ListAdminAudit", Admin, &list(0))
+            .bad("page_size", &list(-1))
+            .no_unknown("what was done to nothing is an empty list")
+            .never_late(READS),
     ]
 }
 

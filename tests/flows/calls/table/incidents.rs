@@ -165,6 +165,7 @@ fn links(scene: &Scene) -> Vec<Case> {
         integration,
         ..Default::default()
     };
+    let watch = |integration: String| v1::WatchLinksRequest { org: org(), integration };
     let join = |id: &str, record: &str| v1::CreateLinkRequest {
         org: org(),
         integration: sim(),
@@ -185,6 +186,10 @@ fn links(scene: &Scene) -> Vec<Case> {
             .bad("integration", &list(String::new()))
             .unknown(&list(none()))
             .never_late(READS),
+        case("LinkService/WatchLinks", Viewer, &watch(sim()))
+            .bad("integration", &watch(String::new()))
+            .unknown(&watch(none()))
+            .never_late(READS),
         case("LinkService/ResyncLink", Operator, &again(link))
             .bad("link", &again(""))
             .unknown(&again(&nothing_link))
@@ -202,6 +207,12 @@ fn links(scene: &Scene) -> Vec<Case> {
 
 fn conflicts(scene: &Scene) -> Vec<Case> {
     let [first, second] = &scene.conflicts;
+    let watch = |integration: String, field: &str| v1::WatchConflictsRequest {
+        org: org(),
+        integration,
+        field: field.to_owned(),
+        ..Default::default()
+    };
     let get = |id: &str| v1::GetConflictRequest { org: org(), conflict: id.to_owned() };
     let list = |integration: String, field: &str| v1::ListConflictsRequest {
         org: org(),
@@ -234,6 +245,10 @@ fn conflicts(scene: &Scene) -> Vec<Case> {
         case("ConflictService/ListConflicts", Viewer, &list(sim(), ""))
             .bad("field", &list(sim(), "colour"))
             .unknown(&list(none(), ""))
+            .never_late(READS),
+        case("ConflictService/WatchConflicts", Viewer, &watch(sim(), ""))
+            .bad("field", &watch(sim(), "colour"))
+            .unknown(&watch(none(), ""))
             .never_late(READS),
         case("ConflictService/ResolveConflict", Operator, &one(first, ours))
             .bad("take", &one(first, unsaid))

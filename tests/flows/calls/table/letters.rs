@@ -33,6 +33,10 @@ fn reading(scene: &Scene) -> Vec<Case> {
         integration,
         ..Default::default()
     };
+    let watch = |org: &str, integration: String| v1::WatchDeadLettersRequest {
+        org: org.to_owned(),
+        integration,
+    };
     let replay = |id: &str| v1::GetReplayRequest { replay: id.to_owned() };
     vec![
         case("DeadLetterService/GetDeadLetter", Viewer, &get(letter))
@@ -46,6 +50,10 @@ fn reading(scene: &Scene) -> Vec<Case> {
         case("DeadLetterService/ListDeadLetterGroups", Viewer, &groups("demo", sim()))
             .bad("org", &groups(NO_ORG, sim()))
             .unknown(&groups("demo", none()))
+            .never_late(READS),
+        case("DeadLetterService/WatchDeadLetters", Viewer, &watch("demo", sim()))
+            .bad("org", &watch(NO_ORG, sim()))
+            .unknown(&watch("demo", none()))
             .never_late(READS),
         case("DeadLetterService/GetReplay", Viewer, &replay(&scene.replay))
             .bad("replay", &replay(""))

@@ -88,6 +88,8 @@ impl View<'_> {
             format!("frozen until somebody decides: im conflict show {}", self.conflict)
         } else if !self.integration.enabled {
             "the integration is disabled".to_owned()
+        } else if self.integration.paused && (held || self.on_its_way().is_some()) {
+            "waits: the integration is paused".to_owned()
         } else if held {
             "in doubt: what was seen cannot be put in order, a read will tell".to_owned()
         } else if let Some(way) = self.on_its_way() {

@@ -134,7 +134,8 @@ fn create(
     let mut draft = Draft::begin(id, org, edit.at, input, configs);
     draft.incident.incident_type = incident_type.cloned();
     draft.set_all(edit, fields, Rule::Created);
-    let takes_part = |config: &&Integration| config.sends();
+    // Also where the integration is disabled: its link waits until it takes part.
+    let takes_part = |config: &&Integration| config.direction.outbound();
     for config in configs.values().filter(takes_part) {
         let link = Link::new(draft.mint.id(), draft.incident.id, config.id);
         draft.links.push(link);
@@ -255,7 +256,7 @@ impl Draft<'_> {
     fn track(&mut self, note: &NewNote, fits: impl Fn(&Integration, &Link) -> bool) -> bool {
         let takes_part = |link: &&Link| {
             let config = self.configs.get(&link.integration);
-            config.is_some_and(|config| config.sends() && fits(config, link))
+            config.is_some_and(|config| config.direction.outbound() && fits(config, link))
         };
         let links: Vec<_> = self.links.iter().filter(takes_part).map(|link| link.id).collect();
         let any = !links.is_empty();

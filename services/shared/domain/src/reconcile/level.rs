@@ -13,7 +13,7 @@ use crate::{
     incident::{Incident, Side},
     integration::Integration,
     lens::{Foreign, is_part},
-    link::{Intent, Link, LinkField, Published, record_key},
+    link::{ASIDE, Intent, Link, LinkField, Published, record_key},
     outbound::{Create, Desired, Want},
 };
 
@@ -30,10 +30,12 @@ impl Draft<'_> {
         };
         for link in links.iter_mut().filter(|link| !link.detached) {
             let Some(config) = configs.get(&link.integration) else { continue };
-            link.levelled = link.levelled.max(config.version);
             if !config.enabled {
+                // It is compared again once the integration takes part, even if it is closed by then.
+                link.levelled = ASIDE;
                 continue;
             }
+            link.levelled = link.levelled.max(config.version);
             let of_link = conflicts.iter().filter(|open| open.link == link.id);
             let frozen = of_link.map(|open| open.field).collect();
             let side = Leveller { incident, config, frozen, at: input.at };
@@ -167,7 +169,13 @@ impl Leveller<'_> {
     /// How to create the record; none, and the problem listed, where it cannot or must not be.
     fn creation(&self, link: &mut Link) -> Option<Create> {
         let begun = link.published.is_some();
+        let is_over = matches!(self.incident.value(Field::Status), Some("resolved" | "closed"));
         let problem = match service_for(self.incident, self.config) {
+            // Nobody is to be paged for what is over, as after a time in which nothing was sent.
+            _ if is_over && link.version == 0 => {
+                "the incident was over before a record was asked for; reopening it makes one"
+                    .to_owned()
+            }
             Ok(service) => match self.config.scope.excludes(self.incident, None) {
                 Some(outside) if !begun => outside,
                 _ => {

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use super::{NewNote, NoteTrack, draft::Draft};
-use crate::{
-    event::ForeignNote, id::LinkId, incident::Actor, integration::Integration, link::Link,
-};
+use crate::{event::ForeignNote, id::LinkId, incident::Actor, link::Link};
 
 impl Draft<'_> {
     /// Takes in a note that was seen on `link`. One of ours is known by its id, or, when its
@@ -33,7 +31,7 @@ impl Draft<'_> {
         let id = self.mint.id();
         let others = |other: &&Link| {
             let config = self.configs.get(&other.integration);
-            other.id == link || config.is_some_and(Integration::sends)
+            other.id == link || config.is_some_and(|config| config.direction.outbound())
         };
         let links: Vec<_> = self.links.iter().filter(others).map(|other| other.id).collect();
         self.tracks.extend(links.into_iter().map(|other| NoteTrack {

@@ -19,6 +19,8 @@ impl Draft<'_> {
         self.give_way();
         self.close_agreed();
         self.remember();
+        // Those too that were written while nothing was sent.
+        self.issue_notes();
         self.level();
         self.tell_changes();
         let mut feed = Vec::with_capacity(self.feed.len());

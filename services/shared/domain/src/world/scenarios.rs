@@ -86,6 +86,7 @@ pub(crate) fn integration(strategy: Rules, owner: Side) -> Integration {
         base_url: String::new(),
         direction: Direction::Bidirectional,
         enabled: true,
+        paused: false,
         strategy,
         from_email: None,
         rate_limit: 900,

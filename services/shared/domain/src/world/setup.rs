@@ -111,6 +111,7 @@ pub(crate) fn integration(strategy: Strategy, owner: Side) -> Integration {
         base_url: String::new(),
         direction: Direction::Bidirectional,
         enabled: true,
+        paused: false,
         strategy,
         from_email: None,
         rate_limit: 900,

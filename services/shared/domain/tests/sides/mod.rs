@@ -83,6 +83,7 @@ pub(crate) fn integration(
         base_url: String::new(),
         direction,
         enabled: true,
+        paused: false,
         strategy,
         from_email: None,
         rate_limit: 900,

@@ -69,7 +69,7 @@ async fn a_record_is_being_created_until_its_link_has_it_or_an_answer(
 }
 
 #[sqlx::test]
-async fn links_behind_come_in_pages_without_those_of_closed_incidents(
+async fn links_behind_come_in_pages_without_those_of_incidents_closed_long_ago(
     _: PgPoolOptions,
     database: PgConnectOptions,
 ) {
@@ -92,6 +92,12 @@ async fn links_behind_come_in_pages_without_those_of_closed_incidents(
         found.extend(page.into_iter().map(|behind| behind.incident));
     }
     assert_eq!(found, [incident_id(1), incident_id(3), incident_id(4)]);
+
+    // Closed while the integration took no part.
+    let aside = "update links set levelled = 0 where incident = $1";
+    sqlx::query(aside).bind(incident_id(2).uuid()).execute(store.pool()).await.unwrap();
+    let found = links::behind(&mut conn, integration_id(), 2, None, 1).await.unwrap();
+    assert_eq!(found[0].incident, incident_id(2));
 }
 
 #[sqlx::test]
