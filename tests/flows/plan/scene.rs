@@ -81,9 +81,10 @@ fn id(of: &Value) -> String {
     of["id"].as_str().unwrap_or_else(|| panic!("no id: {of}")).to_owned()
 }
 
-async fn enable(stack: &Stack, enabled: &str) {
+/// Has the integration take part, or not: then nothing of here is meant for it, not even later.
+async fn take_part(stack: &Stack, enabled: &str, direction: &str) {
     let words = ["integration", "configure", "sim-pd", "--enabled", enabled];
-    stack.im.json(&words).await.unwrap();
+    stack.im.json(&[&words[..], &["--direction", direction]].concat()).await.unwrap();
 }
 
 async fn open(stack: &Stack, title: &str, kind: &str) -> String {
@@ -117,11 +118,11 @@ impl Scene {
         })
         .await;
         stack.at_rest().await;
-        enable(stack, "false").await;
+        take_part(stack, "false", "inbound").await;
         scene.grow_apart(stack, counts).await;
         // Webhooks of what takes no part are dealt with before it takes part again.
         stack.at_rest().await;
-        enable(stack, "true").await;
+        take_part(stack, "true", "bidirectional").await;
         scene
     }
 
