@@ -68,8 +68,9 @@ fn test(root: &Path, words: &[OsString], signals: &Signals) -> anyhow::Result<()
     stop(&mut postgres);
     // The story as a newcomer sees it; a filter asks for certain tests, and it is not among them.
     if words.is_empty() && !signals.asked() {
-        let mut demo = Command::new(std::env::current_exe()?);
-        demo.arg("demo").env(workspace::DEV_DIR_ENV, folder.path().join("demo"));
+        // By way of cargo, since the file of this very program may have been replaced meanwhile.
+        let mut demo = bins::cargo(root);
+        demo.args(["dev", "demo"]).env(workspace::DEV_DIR_ENV, folder.path().join("demo"));
         outcomes.push(steps::show("the demonstration", demo, signals));
     }
     steps::line(format_args!("{} passed, {} failed", count.passed, count.failed));
