@@ -152,8 +152,8 @@ impl Admin {
                 async move { store.is_ready().await }
             })
             .check("nats", move || {
-                let connected = bus.connected();
-                async move { connected }
+                let ready = bus.is_ready();
+                async move { ready }
             })
     }
 }

@@ -121,7 +121,7 @@ impl Door {
 pub(crate) fn readiness(bus: &Bus, snapshots: &Snapshots) -> Readiness {
     let (bus, seen) = (bus.clone(), snapshots.seen());
     Readiness::default()
-        .check("nats", move || std::future::ready(bus.connected()))
+        .check("nats", move || std::future::ready(bus.is_ready()))
         .check("configuration", move || std::future::ready(seen.borrow().complete))
 }
 

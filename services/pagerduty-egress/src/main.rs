@@ -37,7 +37,7 @@ async fn boot(settings: Settings, keys: Keyring, stop: Stop) -> anyhow::Result<(
 
     let (connection, read) = (bus.clone(), snapshots.seen());
     let readiness = Readiness::default()
-        .check("nats", move || std::future::ready(connection.connected()))
+        .check("nats", move || std::future::ready(connection.is_ready()))
         .check("configuration", move || std::future::ready(read.borrow().complete));
     ops::serve(settings.ops_addr(), readiness, &stop).await?;
 

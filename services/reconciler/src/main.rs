@@ -33,7 +33,7 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
 
     let (ready_bus, ready_store) = (bus.clone(), store.clone());
     let readiness = ops::Readiness::default()
-        .check("nats", move || std::future::ready(ready_bus.connected()))
+        .check("nats", move || std::future::ready(ready_bus.is_ready()))
         .check("postgres", move || {
             let store = ready_store.clone();
             async move { store.is_ready().await }

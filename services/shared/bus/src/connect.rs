@@ -1,7 +1,10 @@
 //! The connection: it comes back by itself, and the topology with it.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -43,6 +46,8 @@ pub struct Bus {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
     connections: Arc<watch::Sender<u64>>,
+    /// The connection over which the topology was last confirmed.
+    confirmed: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Bus {
@@ -97,12 +102,20 @@ impl Bus {
             .map_err(Unavailable::because("connecting"))?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(ACK_WITHIN);
-        Ok(Self { client, jetstream, connections })
+        // No connection has this number.
+        let confirmed = Arc::new(AtomicU64::new(u64::MAX));
+        Ok(Self { client, jetstream, connections, confirmed })
     }
 
     /// Whether the connection stands at this moment.
     pub fn connected(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// Whether the connection stands, and every stream was seen to be as it should over it: without
+    /// them nothing can be kept, and who has another layout's streams must not seem well.
+    pub fn is_ready(&self) -> bool {
+        self.connection().is_some_and(|number| number == self.confirmed.load(Ordering::Relaxed))
     }
 
     /// Which connection stands at this moment: others that came before it had other numbers.
@@ -164,9 +177,10 @@ impl Bus {
     pub async fn keep_topology(self) {
         let mut connections = self.connections();
         loop {
-            connections.mark_unchanged();
+            let number = *connections.borrow_and_update();
             match self.ensure_topology().await {
                 Ok(()) => {
+                    self.confirmed.store(number, Ordering::Relaxed);
                     if connections.changed().await.is_err() {
                         return;
                     }

@@ -106,3 +106,29 @@ async fn a_mark_in_what_was_lost_is_never_reached() {
     assert_eq!(stage.bus.dealt_with(before).await.unwrap(), Dealt::Lost);
     assert!(!after.follows(&before) && after.follows(&after));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_have_its_streams_as_they_should_be_is_not_ready() {
+    let stage = stage().await;
+    stage.jetstream.delete_stream(topology::IN).await.unwrap();
+    // What cannot be changed once it exists.
+    let other = jetstream::stream::Config {
+        name: topology::IN.to_owned(),
+        subjects: vec!["tandem.in.>".to_owned()],
+        max_consumers: 3,
+        ..jetstream::stream::Config::default()
+    };
+    stage.jetstream.create_stream(other).await.unwrap();
+    assert!(stage.bus.ensure_topology().await.is_err());
+    assert!(stage.bus.connected() && !stage.bus.is_ready());
+    stage.jetstream.delete_stream(topology::IN).await.unwrap();
+    let ready = async {
+        while !stage.bus.is_ready() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = stage.bus.clone().keep_topology() => panic!("it goes on"),
+        waited = tokio::time::timeout(Duration::from_secs(30), ready) => waited.expect("it is ready"),
+    }
+}
