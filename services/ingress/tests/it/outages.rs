@@ -35,7 +35,8 @@ async fn without_the_broker_deliveries_are_put_off_at_once_until_it_is_back() {
         stage.deliver("d-2", &body("incident.resolved", "E2")).await.status == 202
     })
     .await;
-    assert_eq!(stage.get(stage.ops, "/readyz").await.status, 200);
+    // Every stream is looked at once more after a connection is made.
+    eventually("it is ready", async || stage.get(stage.ops, "/readyz").await.status == 200).await;
     let published = stage.published_up_to("E2").await;
     let events: Vec<_> = published.iter().map(|it| it.observation.event.as_str()).collect();
     assert_eq!(events, ["E1", "E2"]);
