@@ -4,9 +4,6 @@
 //! Two healers of one integration cannot get in each other's way: a step counts only from where it
 //! is known to stand.
 
-use std::pin::pin;
-
-use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use tandem_bus::{
     Bus,
@@ -14,35 +11,15 @@ use tandem_bus::{
 };
 use tandem_runtime::{Stop, clock, process::chain};
 use tandem_store::{Store, StoreError, healing};
-use tokio::time::{Duration, sleep};
+
+use crate::hear::hear;
 
 /// How far back an integration is looked through that was there before anybody looked.
 const BEGIN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
-/// How long to wait before listening again.
-const AGAIN: Duration = Duration::from_millis(250);
-
 /// Answers healers until it is time to stop; through outages of NATS and Postgres.
 pub async fn run(store: Store, bus: Bus, stop: Stop) {
-    while !stop.is_asked() {
-        match bus.healers().await {
-            Ok(healers) => {
-                let mut healers = pin!(healers);
-                loop {
-                    let telling = tokio::select! {
-                        telling = healers.next() => telling,
-                        () = stop.asked() => return,
-                    };
-                    let Some(telling) = telling else { break };
-                    answer(&store, &bus, telling).await;
-                }
-            }
-            Err(error) => tracing::debug!(%error, "healers are not heard yet"),
-        }
-        tokio::select! {
-            () = sleep(AGAIN) => {}
-            () = stop.asked() => {}
-        }
-    }
+    let (store, bus) = (&store, &bus);
+    hear(&stop, || bus.healers(), |telling| answer(store, bus, telling)).await;
 }
 
 async fn answer(store: &Store, bus: &Bus, telling: Telling) {

@@ -13,6 +13,7 @@ mod batch;
 mod buried;
 mod commit;
 pub mod healing;
+mod hear;
 mod index;
 mod load;
 mod measure;

@@ -360,15 +360,7 @@ impl Bus {
         question: &Question,
         within: Duration,
     ) -> Option<T> {
-        // Without a connection the client would wait for one.
-        if !self.connected() {
-            return None;
-        }
-        let question = serde_json::to_vec(question).ok()?;
-        let subject = subjects::ask(connector, integration);
-        let request = async_nats::Request::new().payload(question.into()).timeout(Some(within));
-        let answer = self.client.send_request(subject, request).await.ok()?;
-        serde_json::from_slice(&answer.payload).ok()
+        self.request(subjects::ask(connector, integration), question, within).await
     }
 
     /// Asks an integration's acting egress for a whole list, part by part; `None` where nobody

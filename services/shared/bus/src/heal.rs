@@ -101,36 +101,17 @@ impl Bus {
         progress: &Progress,
         within: Duration,
     ) -> Option<Known> {
-        if !self.connected() {
-            return None;
-        }
-        let body = serde_json::to_vec(progress).ok()?;
-        let subject = subjects::healing(connector, integration);
-        let request = async_nats::Request::new().payload(body.into()).timeout(Some(within));
-        let answer = self.client.send_request(subject, request).await.ok()?;
-        serde_json::from_slice(&answer.payload).ok()
+        self.request(subjects::healing(connector, integration), progress, within).await
     }
 
     /// The healers that tell how far they have come, from now on; each is heard by one copy.
     pub async fn healers(
         &self,
     ) -> Result<impl Stream<Item = Telling> + Send + Unpin + use<>, Unavailable> {
-        let told = self
-            .client
-            .queue_subscribe(subjects::HEALING, GROUP.to_owned())
-            .await
-            .map_err(Box::from)
-            .map_err(Unavailable::because("listening to healers"))?;
-        Ok(told.filter_map(|message| {
-            let integration = message.subject.split('.').nth(3).and_then(|id| id.parse().ok());
-            let progress = serde_json::from_slice(&message.payload).ok();
-            let telling = integration.zip(progress).zip(message.reply);
-            std::future::ready(telling.map(|((integration, progress), reply_to)| Telling {
-                integration,
-                progress,
-                reply_to,
-            }))
-        }))
+        let told = self.requests(subjects::HEALING, GROUP, "listening to healers").await?;
+        let telling =
+            |(integration, progress, reply_to)| Telling { integration, progress, reply_to };
+        Ok(told.map(telling))
     }
 
     /// Tells a healer how far it is known to have come.

@@ -52,36 +52,19 @@ impl Bus {
         asked: &Asked,
         within: Duration,
     ) -> Option<bool> {
-        if !self.connected() {
-            return None;
-        }
-        let body = serde_json::to_vec(asked).ok()?;
         let subject = subjects::reported(connector, integration);
-        let request = async_nats::Request::new().payload(body.into()).timeout(Some(within));
-        let answer = self.client.send_request(subject, request).await.ok()?;
-        serde_json::from_slice(&answer.payload).ok().map(|Answer { reported }| reported)
+        let answer = self.request(subject, asked, within).await;
+        answer.map(|Answer { reported }| reported)
     }
 
     /// The questions that come from now on; each is heard by one copy.
     pub async fn asked_of_reports(
         &self,
     ) -> Result<impl Stream<Item = Question> + Send + Unpin + use<>, Unavailable> {
-        let questions = self
-            .client
-            .queue_subscribe(subjects::REPORTED, GROUP.to_owned())
-            .await
-            .map_err(Box::from)
-            .map_err(Unavailable::because("listening to questions about reports"))?;
-        Ok(questions.filter_map(|message| {
-            let integration = message.subject.split('.').nth(3).and_then(|id| id.parse().ok());
-            let asked = serde_json::from_slice(&message.payload).ok();
-            let question = integration.zip(asked).zip(message.reply);
-            std::future::ready(question.map(|((integration, asked), reply_to)| Question {
-                integration,
-                asked,
-                reply_to,
-            }))
-        }))
+        let doing = "listening to questions about reports";
+        let questions = self.requests(subjects::REPORTED, GROUP, doing).await?;
+        let question = |(integration, asked, reply_to)| Question { integration, asked, reply_to };
+        Ok(questions.map(question))
     }
 
     /// Answers a question about a report.
