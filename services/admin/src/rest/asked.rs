@@ -8,13 +8,24 @@ use axum::{
     },
     response::Response,
 };
+use serde::Deserialize;
 use tandem_proto::words::Word;
 
 use super::problem;
 use crate::refusal::Refusal;
 
+/// A query as the extractor gives it.
+pub(super) type Queried<T> = Result<Query<T>, QueryRejection>;
+
+/// The organisation that a name is looked for in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Within {
+    pub(super) organization_id: String,
+}
+
 /// The query, or why it cannot be used.
-pub(super) fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+pub(super) fn query<T>(asked: Queried<T>) -> Result<T, Refusal> {
     let refused = |rejection: QueryRejection| Refusal::invalid("query", rejection.body_text());
     asked.map(|Query(asked)| asked).map_err(refused)
 }

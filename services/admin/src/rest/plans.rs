@@ -2,10 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -13,7 +10,10 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    asked::{self, Queried, Within},
+};
 use crate::{
     api::plan,
     caller::Caller,
@@ -28,12 +28,6 @@ pub(super) fn routes() -> Router<Rest> {
         .route("/api/v1/plans/{plan}", get(one))
         .route("/api/v1/plans/{plan}/lines", get(lines))
         .route("/api/v1/plans/{plan}/apply", post(apply))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Named {
-    organization_id: String,
 }
 
 /// What lines may be asked for with.
@@ -58,13 +52,11 @@ struct Page {
     next_page_token: String,
 }
 
-type Queried<T> = Result<Query<T>, QueryRejection>;
-
 async fn create(
     State(rest): State<Rest>,
     caller: Caller,
     Path(integration): Path<String>,
-    asked: Queried<Named>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::CreatePlanRequest { org, integration };
@@ -76,7 +68,7 @@ async fn newest(
     State(rest): State<Rest>,
     caller: Caller,
     Path(integration): Path<String>,
-    asked: Queried<Named>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::GetPlanRequest { org, integration, ..Default::default() };

@@ -3,14 +3,17 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    asked::{self, Queried, Within},
+};
 use crate::{
     api::{directory, sync_status},
     caller::Caller,
@@ -48,19 +51,10 @@ struct OnCallAsked {
     fresh: bool,
 }
 
-/// What everything else may be asked with.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Named {
-    organization_id: String,
-}
-
 #[derive(Debug, Serialize)]
 struct All {
     integrations: Vec<json::SyncStatus>,
 }
-
-type Queried<T> = Result<Query<T>, QueryRejection>;
 
 async fn on_call(
     State(rest): State<Rest>,
@@ -126,7 +120,7 @@ async fn one(
     State(rest): State<Rest>,
     caller: Caller,
     Path(integration): Path<String>,
-    asked: Queried<Named>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::GetSyncStatusRequest { org, integration };
@@ -137,7 +131,7 @@ async fn one(
 async fn all(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Queried<Named>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let found = sync_status::list(&rest.admin, &caller, v1::ListSyncStatusRequest { org }).await?;
@@ -149,7 +143,7 @@ async fn test(
     State(rest): State<Rest>,
     caller: Caller,
     Path(integration): Path<String>,
-    asked: Queried<Named>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let org = asked::query(asked)?.organization_id;
     let request = v1::TestIntegrationRequest { org, integration };

@@ -2,10 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -13,7 +10,10 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    asked::{self, Queried, Within},
+};
 use crate::{
     api::{key, token},
     caller::Caller,
@@ -51,13 +51,6 @@ struct Listed {
     show_ended: bool,
     page_size: i32,
     page_token: String,
-}
-
-/// In which organisation a token is to be revoked.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Within {
-    organization_id: String,
 }
 
 /// Which key is meant.
@@ -104,7 +97,7 @@ async fn create(
 async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Listed>, QueryRejection>,
+    asked: Queried<Listed>,
 ) -> Result<Response, Refusal> {
     let Listed { organization_id: org, show_ended, page_size, page_token } = asked::query(asked)?;
     let request = v1::ListTokensRequest { org, show_ended, page_size, page_token };
@@ -117,7 +110,7 @@ async fn revoke(
     State(rest): State<Rest>,
     caller: Caller,
     Path(token): Path<String>,
-    asked: Result<Query<Within>, QueryRejection>,
+    asked: Queried<Within>,
 ) -> Result<Response, Refusal> {
     let Within { organization_id: org } = asked::query(asked)?;
     let request = v1::RevokeTokenRequest { org, token };
@@ -128,7 +121,7 @@ async fn revoke(
 async fn keys(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Key>, QueryRejection>,
+    asked: Queried<Key>,
 ) -> Result<Response, Refusal> {
     let Key { key } = asked::query(asked)?;
     let listed = key::list(&rest.admin, &caller, v1::ListKeysRequest { key }).await?;
@@ -138,7 +131,7 @@ async fn keys(
 async fn rotate(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Key>, QueryRejection>,
+    asked: Queried<Key>,
 ) -> Result<Response, Refusal> {
     let Key { key } = asked::query(asked)?;
     let rotated = key::rotate(&rest.admin, &caller, v1::RotateKeysRequest { key }).await?;
