@@ -196,6 +196,7 @@ pub struct FieldMapping {
     pub external_name: Option<String>,
     pub is_default: bool,
     pub without_partner: Vec<String>,
+    pub by_email: Vec<MappingRow>,
     pub etag: String,
 }
 
@@ -210,6 +211,7 @@ impl From<v1::FieldMapping> for FieldMapping {
             external_name: known(from.external_name),
             is_default: from.is_default,
             without_partner: from.without_partner,
+            by_email: from.by_email.into_iter().map(Into::into).collect(),
             etag: from.etag,
         }
     }

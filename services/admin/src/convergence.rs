@@ -54,16 +54,20 @@ fn stuck(integration: &Integration, field: Field, rule: &FieldRule) -> Option<&'
             (Lens::Once, _) => {
                 Some("the external account takes it when a record is created and never again")
             }
-            (Lens::Reference { rows }, Side::Platform) if rows.is_empty() => Some(match field {
-                Field::AssignedTo => {
-                    "nobody's counterpart is known there, so it cannot be written back \
+            (Lens::Reference { rows, by_email }, Side::Platform)
+                if rows.is_empty() && by_email.is_empty() =>
+            {
+                Some(match field {
+                    Field::AssignedTo => {
+                        "nobody's counterpart is known there, so it cannot be written back \
                      (see user-mapping)"
-                }
-                _ => {
-                    "no counterpart of it is known there, so it cannot be written back \
+                    }
+                    _ => {
+                        "no counterpart of it is known there, so it cannot be written back \
                      (see policy-mapping)"
-                }
-            }),
+                    }
+                })
+            }
             _ => None,
         },
     }

@@ -18,7 +18,7 @@ use tandem_store::integrations::Stored;
 use crate::{
     check,
     configuration::{self, Secrets},
-    mapping,
+    kinship, mapping,
     refusal::{Refusal, Violation},
     wire,
 };
@@ -67,7 +67,7 @@ pub(crate) fn of_integration(from: &Integration) -> v1::Configuration {
 /// A field's rule; its mapping only where that is not the default.
 fn shown(integration: &Integration, field: Field, rule: &FieldRule) -> v1::FieldConfiguration {
     let default = mapping::initial(integration, field);
-    let own = default.is_none_or(|default| default.lens != rule.lens);
+    let own = default.is_none_or(|default| !mapping::is_same(&default.lens, &rule.lens));
     let row = |row: &Row| v1::MappingRow {
         platform: row.platform.clone(),
         external: row.external.clone(),
@@ -77,7 +77,9 @@ fn shown(integration: &Integration, field: Field, rule: &FieldRule) -> v1::Field
     let (first, second) = match &rule.lens {
         _ if !own => (Vec::new(), Vec::new()),
         Lens::Same | Lens::Once => (Vec::new(), Vec::new()),
-        Lens::Table { rows: first } | Lens::Reference { rows: first } => (rows(first), Vec::new()),
+        Lens::Table { rows: first } | Lens::Reference { rows: first, .. } => {
+            (rows(first), Vec::new())
+        }
         Lens::Ranked { rows: first, second } => (rows(first), rows(second)),
     };
     v1::FieldConfiguration {
@@ -141,6 +143,7 @@ fn read_in(
         integration.version = like.version;
         integration.clock = like.clock;
     }
+    let known = like.map(|like| kinship::rows(like).1.to_vec()).unwrap_or_default();
     let mut wrong = Vec::new();
     let mut named = BTreeSet::new();
     for field in from.fields {
@@ -153,6 +156,8 @@ fn read_in(
         gather(&mut wrong, &path, put)?;
     }
     gather(&mut wrong, "service_mappings", services(&mut integration, from.service_mappings))?;
+    // Whoever is known by address was found, not configured.
+    kinship::know(&mut integration, known);
     if wrong.is_empty() { Ok((integration, secrets)) } else { Err(Refusal::Invalid(wrong)) }
 }
 

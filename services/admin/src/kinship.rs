@@ -1,7 +1,7 @@
 //! Who and what of an external account the platform knows, and by what; suggestions by name.
 //!
-//! Pure. An explicit mapping goes before everything that is guessed; what is guessed is only shown,
-//! never acted upon.
+//! Pure. An explicit mapping goes before everything else; whom the platform calls by the address that
+//! they have over there is them; what is guessed by name is only shown, never acted upon.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub(crate) fn people(
     users: Vec<Person>,
     said: &[Said],
 ) -> (Vec<v1::AccountUser>, Vec<v1::PlatformPerson>) {
-    let rows = rows(integration);
+    let (rows, by_email) = rows(integration);
     let names = |user: &Person, text: &str| user.name == text || has_address(user, text);
     let is_known = |text: &str| {
         rows.iter().any(|row| row.platform == text) || users.iter().any(|user| names(user, text))
@@ -48,14 +48,39 @@ pub(crate) fn people(
         incidents: wire::number(said.incidents),
     });
     let unknown = unknown.collect();
-    let users = users.into_iter().map(|user| person(user, rows, said)).collect();
+    let users = users.into_iter().map(|user| person(user, (rows, by_email), said)).collect();
     (users, unknown)
 }
 
-fn rows(integration: &Integration) -> &[Row] {
+/// The people whom the platform calls by the address that they have there: those who are known, and
+/// whoever is found among the account's users and has no explicit counterpart.
+pub(crate) fn by_email(integration: &Integration, users: &[Person], said: &[Said]) -> Vec<Row> {
+    let (rows, known) = rows(integration);
+    let is_explicit = |user: &Person| rows.iter().any(|row| row.external == user.id);
+    let is_known = |name: &str| rows.iter().chain(known).any(|row| row.platform == name);
+    let found = said.iter().filter(|said| !is_known(&said.text)).filter_map(|said| {
+        let user = users.iter().find(|user| has_address(user, &said.text))?;
+        let row = || Row { platform: said.text.clone(), external: user.id.clone(), fresh: true };
+        (!is_explicit(user)).then(row)
+    });
+    let mut all: Vec<Row> = known.iter().cloned().chain(found).collect();
+    all.sort_by(|one, other| one.platform.cmp(&other.platform));
+    all
+}
+
+/// Keeps who is known by address.
+pub(crate) fn know(integration: &mut Integration, known: Vec<Row>) {
+    let rule = integration.fields.get_mut(&Field::AssignedTo);
+    if let Some(Lens::Reference { by_email, .. }) = rule.map(|rule| &mut rule.lens) {
+        *by_email = known;
+    }
+}
+
+/// Who is who: explicitly, and by address.
+pub(crate) fn rows(integration: &Integration) -> (&[Row], &[Row]) {
     match integration.fields.get(&Field::AssignedTo).map(|rule| &rule.lens) {
-        Some(Lens::Reference { rows }) => rows,
-        _ => &[],
+        Some(Lens::Reference { rows, by_email }) => (rows, by_email),
+        _ => (&[], &[]),
     }
 }
 
@@ -63,12 +88,14 @@ fn has_address(user: &Person, text: &str) -> bool {
     user.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(text))
 }
 
-fn person(user: Person, rows: &[Row], said: &[Said]) -> v1::AccountUser {
-    let mapped = rows.iter().find(|row| row.external == user.id).map(|row| row.platform.clone());
+fn person(user: Person, (rows, by_email): (&[Row], &[Row]), said: &[Said]) -> v1::AccountUser {
+    let is_them = |row: &&Row| row.external == user.id;
+    let mapped = rows.iter().find(is_them).map(|row| row.platform.clone());
+    let addressed = by_email.iter().find(is_them).map(|row| row.platform.clone());
     let says = |is: &dyn Fn(&str) -> bool| {
         said.iter().find(|said| is(&said.text)).map(|said| said.text.clone())
     };
-    let by_email = || says(&|text| has_address(&user, text));
+    let by_email = || addressed.or_else(|| says(&|text| has_address(&user, text)));
     let by_name = || says(&|text| text == user.name);
     let (found, platform) = if let Some(platform) = mapped {
         (PersonMatch::Mapped, platform)

@@ -30,6 +30,7 @@ pub mod grpc;
 mod kinship;
 mod mapping;
 mod page;
+pub mod people;
 pub mod plans;
 pub mod publisher;
 pub mod refusal;

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use tandem_admin::{
     Admin,
     access::Access,
-    at_hand, dead_letters, gauges, grpc, plans, publisher, rest,
+    at_hand, dead_letters, gauges, grpc, people, plans, publisher, rest,
     settings::{Command, Settings, TokenCommand},
     subscriptions,
     tls::Tls,
@@ -78,6 +78,7 @@ async fn serve(
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));
     let every = Duration::from_secs(settings.subscription_interval.into());
     stop.spawn_dropped("subscriptions", subscriptions::run(admin.clone(), every));
+    stop.spawn_dropped("people", people::run(admin.clone(), every));
     stop.spawn_dropped("dead letters", dead_letters::run(admin.clone()));
     stop.spawn_dropped("gauges", gauges::run(admin.clone()));
     stop.spawn_dropped("plans", plans::apply::run(admin.clone()));

@@ -100,6 +100,14 @@ pub(crate) fn put(
     checks.finish()
 }
 
+/// Whether two lenses are configured alike; who is known by address was found, not configured.
+pub(crate) fn is_same(one: &Lens, other: &Lens) -> bool {
+    match (one, other) {
+        (Lens::Reference { rows, .. }, Lens::Reference { rows: others, .. }) => rows == others,
+        _ => one == other,
+    }
+}
+
 /// The connector's default for a field; none where it knows none, as for labels.
 pub(crate) fn default(integration: &Integration, field: Field) -> Option<FieldRule> {
     tandem_connectors::default_fields(&integration.connector)?.remove(&field)
@@ -174,10 +182,16 @@ fn lens(
             checks.refuse("mapping.rows", format!("{field} carries its text as it is"));
             None
         }
-        Some(Lens::Reference { .. }) => Some(Lens::Reference { rows: rows.unwrap_or_default() }),
+        Some(Lens::Reference { .. }) => {
+            let by_email = match held {
+                Lens::Reference { by_email, .. } => by_email.clone(),
+                _ => Vec::new(),
+            };
+            Some(Lens::Reference { rows: rows.unwrap_or_default(), by_email })
+        }
         Some(Lens::Table { .. } | Lens::Ranked { .. }) | None => {
             let (held, second) = match held {
-                Lens::Table { rows } | Lens::Reference { rows } => (rows.clone(), Vec::new()),
+                Lens::Table { rows } | Lens::Reference { rows, .. } => (rows.clone(), Vec::new()),
                 Lens::Ranked { rows, second } => (rows.clone(), second.clone()),
                 Lens::Same | Lens::Once => (Vec::new(), Vec::new()),
             };
@@ -202,7 +216,7 @@ fn lawful(checks: &mut Checks, field: Field, lens: &Lens, default: Option<&Field
         let source = std::error::Error::source(&unlawful).map(ToString::to_string);
         checks.refuse("mapping.rows", source.unwrap_or_else(|| unlawful.to_string()));
     }
-    if let Lens::Reference { rows } = lens {
+    if let Lens::Reference { rows, .. } = lens {
         let twice = |row: &&Row| rows.iter().filter(|it| it.external == row.external).count() > 1;
         if let Some(row) = rows.iter().find(twice) {
             let problem = format!("{:?} stands for two of the platform's", row.external);

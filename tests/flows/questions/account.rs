@@ -190,3 +190,42 @@ async fn services_are_mapped_suggested_or_missing_and_long_lists_come_whole() {
     assert_eq!(ids.len(), 2_306, "each once");
     assert_eq!(stack.pagerduty.violations(), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_named_by_address_is_assigned_there_without_being_mapped() {
+    let stack = Stack::start().await;
+    answered(&stack).await;
+    let own = ["integration", "field-ownership", "set", "sim-pd", "assigned_to"];
+    let both = ["--owner", "platform", "--direction", "bidirectional"];
+    stack.im.json(&[&own[..], &both].concat()).await.unwrap();
+
+    let words = ["incident", "create", "--title", "who", "--severity", "SEV-3"];
+    let to = ["--type", "infrastructure", "--assigned-to", "Tomas.Ilves@example.com"];
+    let made = stack.im.json(&[&words[..], &to].concat()).await.unwrap();
+    let id = made["id"].as_str().unwrap();
+    eventually("it is assigned over there", Duration::from_secs(30), || async {
+        let there = stack.pagerduty.incidents();
+        let record = there.iter().find(|record| record["title"] == "who").cloned();
+        let assigned = record.as_ref().map(|it| &it["assignments"][0]["assignee"]["id"]);
+        if assigned == Some(&json!("PT0M4S1")) { Ok(()) } else { Err(record) }
+    })
+    .await;
+
+    // Here they keep the name they were called by, and who found them is in the audit.
+    let shown = stack.im.json(&["incident", "get", id]).await.unwrap();
+    assert_eq!(shown["assigned_to"], "Tomas.Ilves@example.com");
+    let users = stack.im.json(&["integration", "users", "sim-pd"]).await.unwrap();
+    let users = users["users"].as_array().unwrap();
+    let tomas = users.iter().find(|user| user["id"] == "PT0M4S1").unwrap();
+    assert_eq!(tomas["match"], "email");
+    let audit = stack.im.json(&["audit", "admin"]).await.unwrap();
+    let by_itself = |entry: &&serde_json::Value| entry["action"] == "counterpart.find";
+    let found = audit.as_array().unwrap().iter().find(by_itself).unwrap();
+    assert_eq!(found["actor"], "tandem");
+
+    // Somebody explicit goes before.
+    let map = ["integration", "user-mapping", "set", "sim-pd", "tomas", "PT0M4S1"];
+    stack.im.json(&map).await.unwrap();
+    let export = stack.im.run(&["export"]).await.unwrap();
+    assert!(!printed(&export).contains("Tomas.Ilves@example.com"), "{}", printed(&export));
+}

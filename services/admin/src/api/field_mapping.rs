@@ -102,7 +102,7 @@ async fn set_counterpart(
     };
     change(admin, asked, field, |integration| {
         let mut rule = carried(integration, field)?;
-        let Lens::Reference { rows } = &mut rule.lens else { return Err(no_reference(field)) };
+        let Lens::Reference { rows, .. } = &mut rule.lens else { return Err(no_reference(field)) };
         rows.retain(|row| row.platform != platform);
         let other = rows.iter().find(|row| row.external == external);
         if let Some(other) = other {
@@ -133,7 +133,7 @@ async fn remove_counterpart(
     let platform = request.platform;
     change(admin, asked, field, |integration| {
         let mut rule = carried(integration, field)?;
-        let Lens::Reference { rows } = &mut rule.lens else { return Err(no_reference(field)) };
+        let Lens::Reference { rows, .. } = &mut rule.lens else { return Err(no_reference(field)) };
         let before = rows.len();
         rows.retain(|row| row.platform != platform);
         if rows.len() == before {
@@ -199,17 +199,25 @@ fn shown(integration: &Integration, field: Field, rule: Option<&FieldRule>) -> v
         Lens::Same => (v1::FieldMappingKind::Same, Vec::new(), Vec::new()),
         Lens::Once => (v1::FieldMappingKind::Once, Vec::new(), Vec::new()),
         Lens::Table { rows: first } => (v1::FieldMappingKind::Table, rows(first), Vec::new()),
-        Lens::Reference { rows: all } => (v1::FieldMappingKind::Reference, rows(all), Vec::new()),
+        Lens::Reference { rows: all, .. } => {
+            (v1::FieldMappingKind::Reference, rows(all), Vec::new())
+        }
         Lens::Ranked { rows: first, second } => {
             (v1::FieldMappingKind::Priorities, rows(first), rows(second))
         }
     };
-    let is_default = default.as_ref().is_some_and(|default| default.lens == rule.lens);
+    let by_email = match &rule.lens {
+        Lens::Reference { by_email, .. } => rows(by_email),
+        _ => Vec::new(),
+    };
+    let is_default =
+        default.as_ref().is_some_and(|default| mapping::is_same(&default.lens, &rule.lens));
     v1::FieldMapping {
         kind: kind.into(),
         rows: first,
         priorities: second,
         external_name: rule.external.map(String::from).unwrap_or_default(),
+        by_email,
         is_default,
         without_partner: mapping::without_partner(field, &rule.lens, default.as_ref()),
         ..of_field

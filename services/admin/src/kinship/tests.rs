@@ -52,6 +52,33 @@ fn a_mapping_goes_before_an_address_and_an_address_before_a_name() {
 }
 
 #[test]
+fn whom_the_platform_calls_by_their_address_is_them_unless_they_are_somebody_explicitly() {
+    let users = vec![
+        user("PA", "Ada", Some("ada@acme.test")),
+        user("PB", "Bea", Some("Bea@Acme.test")),
+        user("PD", "Dan", Some("dan@acme.test")),
+    ];
+    let mut integration = integration();
+    let known = |integration: &Integration, said: &[Said]| -> Vec<(String, String)> {
+        let rows = by_email(integration, &users, said).into_iter();
+        rows.map(|row| (row.platform, row.external)).collect()
+    };
+    let pair = |name: &str, id: &str| (name.to_owned(), id.to_owned());
+    let names = ["ada@acme.test", "bea@acme.test", "cid@acme.test", "Dan"].map(said);
+    assert_eq!(known(&integration, &names), [pair("bea@acme.test", "PB")]);
+
+    // Who is known stays known although nobody names them now, and is shown as such.
+    let found = by_email(&integration, &users, &names);
+    know(&mut integration, found);
+    let others = ["dan@acme.test"].map(said);
+    let both = [pair("bea@acme.test", "PB"), pair("dan@acme.test", "PD")];
+    assert_eq!(known(&integration, &others), both);
+    let (shown, _) = people(&integration, users.clone(), &[]);
+    let bea = shown.iter().find(|user| user.id == "PB").unwrap();
+    assert_eq!((bea.r#match(), bea.platform.as_str()), (PersonMatch::Email, "bea@acme.test"));
+}
+
+#[test]
 fn somebody_without_an_address_is_not_whoever_has_none_on_the_platform() {
     let (users, _) = people(&integration(), vec![user("PC", "Cid", None)], &[said("")]);
     assert_eq!(users[0].r#match(), PersonMatch::Unknown);

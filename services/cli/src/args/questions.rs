@@ -23,7 +23,7 @@ pub(crate) struct Users {
     pub(crate) named: Named,
     #[command(flatten)]
     pub(crate) fresh: Fresh,
-    /// Map everybody who is known by their address, so that they can be assigned from here.
+    /// Map everybody who is known by their address, so that it stays when that changes there.
     #[arg(long)]
     pub(crate) map_by_email: bool,
 }

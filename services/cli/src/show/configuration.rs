@@ -117,6 +117,7 @@ impl Rows for FieldMapping {
             ("mapping", rows(&self.rows)),
             ("priorities", rows(&self.priorities)),
             ("external", text(self.external_name.as_ref())),
+            ("by_email", rows(&self.by_email)),
             ("without_partner", self.without_partner.join(", ")),
             ("default", yes(self.is_default)),
             ("etag", self.etag.clone()),

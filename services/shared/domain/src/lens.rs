@@ -63,6 +63,10 @@ pub enum Lens {
         /// Explicit counterparts: the platform's word for an external id.
         #[serde(default)]
         rows: Vec<Row>,
+        /// People whom the platform calls by the address that they have there. What is explicit
+        /// goes before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        by_email: Vec<Row>,
     },
 }
 
@@ -128,10 +132,18 @@ impl Lens {
         match self {
             Self::Same => Ok(Some(platform.map(str::to_owned))),
             Self::Once => Ok(None),
-            Self::Reference { rows } if rows.is_empty() => Ok(None),
-            Self::Reference { rows } => match platform {
-                None => Ok(None),
-                Some(platform) => Ok(Some(Some(shown(rows, Some(platform))?.to_owned()))),
+            Self::Reference { rows, by_email } if rows.is_empty() && by_email.is_empty() => {
+                Ok(None)
+            }
+            Self::Reference { rows, by_email } => match (platform, theirs) {
+                (None, _) => Ok(None),
+                (Some(name), Some(theirs)) if is_called(theirs, name) => {
+                    Ok(Some(theirs.value.clone()))
+                }
+                (Some(name), _) => match counterpart(rows, by_email, name) {
+                    Some(external) => Ok(Some(Some(external.to_owned()))),
+                    None => Err(NoPartner { value: name.to_owned() }),
+                },
             },
             Self::Table { rows } => Ok(Some(Some(shown(rows, platform)?.to_owned()))),
             Self::Ranked { rows, second } => {
@@ -200,8 +212,17 @@ impl Lens {
         match self {
             Self::Same => Ok(external.value.as_deref()),
             Self::Once => Ok(platform),
-            Self::Reference { rows } => {
-                let mapped = rows.iter().find(|row| Some(&row.external) == external.value.as_ref());
+            Self::Reference { rows, by_email } => {
+                // One and the same may go by several words.
+                let same = |name: &&str| {
+                    counterpart(rows, by_email, name) == external.value.as_deref()
+                        || is_called(external, name)
+                };
+                if let Some(name) = platform.filter(same).filter(|_| external.value.is_some()) {
+                    return Ok(Some(name));
+                }
+                let mut rows = rows.iter().chain(by_email);
+                let mapped = rows.find(|row| Some(&row.external) == external.value.as_ref());
                 let mapped = mapped.map(|row| &*row.platform);
                 Ok(mapped.or(external.label.as_deref()).or(external.value.as_deref()))
             }
@@ -228,7 +249,10 @@ impl Lens {
     pub fn check(&self, field: Field) -> Result<(), Unlawful> {
         match self {
             Self::Same | Self::Once => Ok(()),
-            Self::Reference { rows } => unambiguous(rows, field),
+            Self::Reference { rows, by_email } => {
+                unambiguous(rows, field)?;
+                unambiguous(by_email, field)
+            }
             Self::Table { rows } => check(rows, field),
             Self::Ranked { rows, second } => {
                 check(rows, field)?;
@@ -259,6 +283,17 @@ pub fn ranked(first: &str, second: Option<&str>) -> String {
 pub fn is_part(seen: &Value, written: &Value) -> bool {
     let first = written.as_deref().map(|written| parts(written).0);
     seen == written || (seen.is_some() && seen.as_deref() == first)
+}
+
+/// Whom the platform means by a name: what is explicit goes before what is known by address.
+pub fn counterpart<'a>(rows: &'a [Row], by_email: &'a [Row], name: &str) -> Option<&'a str> {
+    let row = rows.iter().chain(by_email).find(|row| row.platform == name);
+    row.map(|row| row.external.as_str())
+}
+
+/// Whether people over there call it that.
+fn is_called(external: &Foreign, name: &str) -> bool {
+    external.label.as_deref() == Some(name)
 }
 
 fn has(rows: &[Row], external: &str) -> bool {
@@ -354,6 +389,46 @@ mod tests {
             });
             Lens::Table { rows: rows.collect() }
         })
+    }
+
+    fn people() -> Lens {
+        Lens::Reference {
+            rows: vec![row("dana", "U1", true)],
+            by_email: vec![row("dana@acme.test", "U1", true), row("olu@acme.test", "U2", true)],
+        }
+    }
+
+    fn user(id: &str, label: &str) -> Foreign {
+        Foreign { value: Some(id.to_owned()), label: Some(label.to_owned()) }
+    }
+
+    #[test]
+    fn people_are_known_by_an_explicit_row_then_by_address_then_by_name() {
+        let (lens, memory) = (people(), Memory::new());
+        let put = |platform, external: &Foreign| lens.put(platform, external, &memory).unwrap();
+        assert_eq!(put(None, &user("U1", "Dana W.")).as_deref(), Some("dana"));
+        assert_eq!(put(None, &user("U2", "Olu A.")).as_deref(), Some("olu@acme.test"));
+        assert_eq!(put(None, &user("U3", "Kim")).as_deref(), Some("Kim"));
+        // Whatever the platform calls them stays as it is.
+        for name in ["dana", "dana@acme.test", "Dana W."] {
+            assert_eq!(put(Some(name), &user("U1", "Dana W.")).as_deref(), Some(name));
+            assert_eq!(put(Some(name), &user("U2", "Olu A.")).as_deref(), Some("olu@acme.test"));
+        }
+        assert_eq!(put(Some("dana"), &Foreign::empty()), None);
+    }
+
+    #[test]
+    fn people_are_written_back_by_whatever_they_are_known_as() {
+        let lens = people();
+        let get = |name, theirs: Option<&Foreign>| lens.get(Some(name), theirs);
+        for name in ["dana", "dana@acme.test"] {
+            assert_eq!(get(name, None), Ok(Some(Some("U1".to_owned()))));
+        }
+        assert_eq!(get("Kim", Some(&user("U3", "Kim"))), Ok(Some(Some("U3".to_owned()))));
+        let nobody = Err(NoPartner { value: "Kim".to_owned() });
+        assert_eq!(get("Kim", Some(&user("U1", "Dana W."))), nobody);
+        assert_eq!(lens.get(None, Some(&user("U1", "Dana W."))), Ok(None));
+        assert_eq!(lens.check(Field::AssignedTo), Ok(()));
     }
 
     fn with_ranks() -> Lens {

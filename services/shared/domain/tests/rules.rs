@@ -455,7 +455,7 @@ fn a_person_is_found_by_the_explicit_map_and_else_by_name() {
     let mut config = pd(Strategy::LastWriteWins);
     let row = Row { platform: "olu@acme.test".to_owned(), external: "P1".to_owned(), fresh: false };
     let rule = config.fields.get_mut(&Field::AssignedTo).unwrap();
-    (rule.lens, rule.direction) = (Lens::Reference { rows: vec![row] }, BOTH);
+    (rule.lens, rule.direction) = (Lens::Reference { rows: vec![row], by_email: Vec::new() }, BOTH);
     let mut sides = Sides::triggered(config);
     let id = sides.only();
     sides.theirs(id, Field::AssignedTo, "P1");

@@ -31,7 +31,10 @@ fn carrying() -> Integration {
     let mut config = pd(Strategy::LastWriteWins);
     config.sync_escalations = true;
     let rule = config.fields.get_mut(&Field::AssignedTo).unwrap();
-    rule.lens = Lens::Reference { rows: vec![row("Priya Raman", "U1"), row("Dana", "U2")] };
+    rule.lens = Lens::Reference {
+        rows: vec![row("Priya Raman", "U1")],
+        by_email: vec![row("dana@acme.test", "U2")],
+    };
     config
 }
 
@@ -133,7 +136,10 @@ fn the_answer_shows_who_has_it_then_and_what_others_do_later_is_news() {
     );
     let decision = &sides.last.as_ref().unwrap().decisions[0];
     assert_eq!((decision.field, &decision.actor), (Field::AssignedTo, &asker));
-    assert_eq!(sides.state.as_ref().unwrap().incident.value(Field::AssignedTo), Some("Dana"));
+    assert_eq!(
+        sides.state.as_ref().unwrap().incident.value(Field::AssignedTo),
+        Some("dana@acme.test")
+    );
 
     hears(&mut sides, received, Summoned::Escalated, None);
     assert_eq!(lines(&sides), Vec::<String>::new(), "that is still ours");
@@ -146,11 +152,11 @@ fn the_answer_shows_who_has_it_then_and_what_others_do_later_is_news() {
 #[test]
 fn people_are_asked_by_their_ids_there_and_each_telling_of_it_is_ours() {
     let mut sides = Sides::triggered(carrying());
-    sides.edit(page(&["Dana", "U1"]));
+    sides.edit(page(&["dana@acme.test", "U1"]));
     let act = sides.last.as_ref().unwrap().acts[0].clone();
     let ActKind::Respond { users, message, .. } = act.kind else { panic!("{act:?}") };
     assert_eq!((users, &*message), (vec!["U2".to_owned(), "U1".to_owned()], "please join"));
-    assert_eq!(lines(&sides), ["Dana, U1 were asked to respond: please join"]);
+    assert_eq!(lines(&sides), ["dana@acme.test, U1 were asked to respond: please join"]);
     let at = sides.now;
     let asked = |message: &str| Summoned::Asked { message: Some(message.to_owned()) };
     for _ in 0..2 {

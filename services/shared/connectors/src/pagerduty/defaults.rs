@@ -72,7 +72,7 @@ pub const RESOLVED: &str = "resolved";
 
 /// People and policies show by name; who stands for whom is configured.
 const fn named() -> Lens {
-    Lens::Reference { rows: Vec::new() }
+    Lens::Reference { rows: Vec::new(), by_email: Vec::new() }
 }
 
 fn severity() -> Lens {

@@ -93,5 +93,5 @@ pub(super) fn of_incident(partners: &mut Partners, config: &Integration, inciden
 }
 
 fn has_row(lens: &Lens, is_it: impl Fn(&crate::lens::Row) -> bool) -> bool {
-    matches!(lens, Lens::Reference { rows } if rows.iter().any(is_it))
+    matches!(lens, Lens::Reference { rows, by_email } if rows.iter().chain(by_email).any(is_it))
 }

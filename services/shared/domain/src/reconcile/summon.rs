@@ -145,12 +145,13 @@ impl Draft<'_> {
     ) -> Result<Vec<String>, Refused> {
         let config = self.link(link).and_then(|link| self.config(link.integration));
         let rule = config.and_then(|config| config.fields.get(&field));
-        let rows = match rule.map(|rule| &rule.lens) {
-            Some(Lens::Reference { rows }) => rows.as_slice(),
-            _ => &[],
+        let (rows, by_email) = match rule.map(|rule| &rule.lens) {
+            Some(Lens::Reference { rows, by_email }) => (rows.as_slice(), by_email.as_slice()),
+            _ => (&[][..], &[][..]),
         };
         let known = |name: &String| {
-            let row = rows.iter().find(|row| row.platform == *name || row.external == *name);
+            let mut rows = rows.iter().chain(by_email);
+            let row = rows.find(|row| row.platform == *name || row.external == *name);
             row.map(|row| row.external.clone()).ok_or_else(|| {
                 let handle = config.map_or("", |config| config.handle.as_str());
                 let (what, mapping) = match field {

@@ -130,7 +130,10 @@ fn field_rules(owner: Side) -> BTreeMap<Field, FieldRule> {
         (Field::Title, rule(Lens::Same, both)),
         (Field::Severity, severity),
         (Field::Status, status),
-        (Field::AssignedTo, rule(Lens::Reference { rows: Vec::new() }, Direction::Inbound)),
+        (
+            Field::AssignedTo,
+            rule(Lens::Reference { rows: Vec::new(), by_email: Vec::new() }, Direction::Inbound),
+        ),
         (Field::Description, rule(Lens::Once, Direction::Outbound)),
     ])
 }

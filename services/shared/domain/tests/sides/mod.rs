@@ -94,7 +94,13 @@ pub(crate) fn integration(
             (Field::Description, rule(Lens::Once, Direction::Outbound)),
             (Field::Severity, severity),
             (Field::Status, FieldRule { initial, ..rule(status(), both) }),
-            (Field::AssignedTo, rule(Lens::Reference { rows: Vec::new() }, Direction::Inbound)),
+            (
+                Field::AssignedTo,
+                rule(
+                    Lens::Reference { rows: Vec::new(), by_email: Vec::new() },
+                    Direction::Inbound,
+                ),
+            ),
         ]),
         services: vec![ServiceMapping {
             service: "S1".to_owned(),
