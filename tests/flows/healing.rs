@@ -1,7 +1,7 @@
 //! What nobody told: webhooks switched off, titles without a webhook, a broker without its disk, an
 //! account that nothing is sent to.
 
-mod agree;
+pub(crate) mod agree;
 mod inbound;
 mod subscribed;
 mod switched;

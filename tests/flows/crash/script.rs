@@ -3,29 +3,7 @@
 //! Both follow from a seed alone. Each member of a record is edited by one side only, so the end of a
 //! play does not depend on who was faster.
 
-/// A generator of numbers that gives the same ones for the same seed (splitmix64).
-#[derive(Debug)]
-pub(super) struct Dice {
-    state: u64,
-}
-
-impl Dice {
-    pub(super) fn of(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    pub(super) fn roll(&mut self, sides: usize) -> usize {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % 1_000_000).unwrap() % sides
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
-}
+use crate::dice::Dice;
 
 /// One thing that somebody does. Alarms begin in PagerDuty, the others on the platform; both are
 /// counted from 0.

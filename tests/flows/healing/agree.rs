@@ -11,7 +11,7 @@ use tandem_pagerduty_sim::USER_TOKEN;
 use tandem_tests::{Stack, eventually};
 
 /// Has so many records triggered, and waits until each is linked; gives their ids.
-pub(super) async fn records(stack: &Stack, title: &str, count: usize) -> Vec<String> {
+pub(crate) async fn records(stack: &Stack, title: &str, count: usize) -> Vec<String> {
     let mut records = Vec::new();
     for number in 0..count {
         let title = format!("{title} {number}");
@@ -39,7 +39,7 @@ pub(super) async fn settled_in(stack: &Stack) {
 }
 
 /// Waits until every record has one incident that says the same.
-pub(super) async fn agree(stack: &Stack) {
+pub(crate) async fn agree(stack: &Stack) {
     eventually("both sides say the same", Duration::from_secs(90), || async {
         let (here, there) = (stack.incidents().await, stack.pagerduty.incidents());
         let differing: Vec<_> = there.iter().filter_map(|record| differs(&here, record)).collect();
@@ -58,9 +58,16 @@ fn differs(here: &[Value], record: &Value) -> Option<String> {
     let [ours] = all.as_slice() else {
         return Some(format!("{} has {} incidents", record["id"], all.len()));
     };
-    let urgency = match ours["severity"].as_str() {
-        Some("SEV-1" | "SEV-2") => "high",
-        _ => "low",
+    // A priority decides before the urgency.
+    let (severity, urgency) = match ours["severity"].as_str() {
+        Some("SEV-1") => ("P1", "high"),
+        Some("SEV-2") => ("P2", "high"),
+        Some("SEV-3") => ("P3", "low"),
+        _ => ("P4", "low"),
+    };
+    let severe = match record["priority"]["summary"].as_str() {
+        Some(priority) => priority == severity,
+        None => record["urgency"] == urgency,
     };
     let status = match ours["status"].as_str() {
         Some("open") => "triggered",
@@ -69,10 +76,7 @@ fn differs(here: &[Value], record: &Value) -> Option<String> {
     };
     let responder = &record["assignments"][0]["assignee"]["summary"];
     let assigned = record["status"] == "resolved" || ours["assigned_to"] == *responder;
-    let same = ours["title"] == record["title"]
-        && record["urgency"] == urgency
-        && record["status"] == status
-        && assigned;
+    let same = ours["title"] == record["title"] && severe && record["status"] == status && assigned;
     (!same).then(|| format!("{ours} is not {record}"))
 }
 

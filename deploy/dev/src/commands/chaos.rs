@@ -21,7 +21,10 @@ pub(crate) struct Arguments {
     /// How many trials the play `egress` has.
     #[arg(long, default_value_t = 100)]
     trials: u64,
-    /// What the trials are drawn from.
+    /// How long the play `soak` goes on, in minutes.
+    #[arg(long, default_value_t = 5)]
+    minutes: u64,
+    /// What the trials and the soak are drawn from.
     #[arg(long, default_value_t = 20_261_130)]
     seed: u64,
 }
@@ -38,6 +41,9 @@ enum Play {
     Outage,
     /// 1,000 dead letters replayed at once.
     Replay,
+    /// People at work on both sides for minutes, while webhooks are lost, doubled and late, calls fail
+    /// and services are killed.
+    Soak,
 }
 
 /// A test and how large it is to be.
@@ -48,7 +54,7 @@ struct Size {
     settings: Vec<(&'static str, u64)>,
 }
 
-const ALL: [Play; 4] = [Play::Egress, Play::Outage, Play::Replay, Play::Backlog];
+const ALL: [Play; 5] = [Play::Egress, Play::Outage, Play::Replay, Play::Soak, Play::Backlog];
 
 impl Play {
     fn size(self, arguments: &Arguments) -> Size {
@@ -74,6 +80,11 @@ impl Play {
                 flows,
                 "dead_letters::many_are_replayed_in_order_with_progress_to_see",
                 vec![("TANDEM_LETTERS", 1_000)],
+            ),
+            Self::Soak => (
+                flows,
+                "soak::what_people_do_on_both_sides_at_once_ends_the_same_on_both_and_nothing_is_lost",
+                vec![("TANDEM_SOAK", arguments.minutes * 60), ("TANDEM_SEED", arguments.seed)],
             ),
         };
         Size { package, binary, test, settings }
@@ -131,7 +142,7 @@ mod tests {
     use super::*;
 
     fn arguments() -> Arguments {
-        Arguments { only: None, trials: 100, seed: 7 }
+        Arguments { only: None, trials: 100, minutes: 5, seed: 7 }
     }
 
     #[test]
