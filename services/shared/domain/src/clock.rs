@@ -124,6 +124,25 @@ mod tests {
     }
 
     #[test]
+    fn what_only_touches_the_bounds_narrows_them_and_does_not_start_them_again() {
+        let held = Offset { lo: -100, hi: 100, at: Some(at(0)) };
+        let touching = held.bounded(100, 500, at(1));
+        assert_eq!((touching.lo, touching.hi, touching.at), (100, 100, Some(at(1))));
+        let touching = held.bounded(-500, -100, at(1));
+        assert_eq!((touching.lo, touching.hi, touching.at), (-100, -100, Some(at(1))));
+        assert_eq!(held.bounded(-500, 500, at(1)), held);
+    }
+
+    #[test]
+    fn an_instant_of_theirs_is_somewhere_between_the_bounds_and_likely_in_the_middle() {
+        let ahead = Offset { lo: 1_000_000, hi: 3_000_000, at: Some(at(0)) };
+        assert_eq!(ahead.earliest(at(10_000)), at(7_000));
+        assert_eq!(ahead.likely(at(10_000)), at(8_000));
+        assert_eq!(ahead.latest(at(10_000)), at(9_000));
+        assert_eq!(Offset { at: None, ..ahead }.likely(at(10_000)), at(10_000));
+    }
+
+    #[test]
     fn bounds_widen_with_age_and_start_again_when_a_clock_was_set() {
         let offset = Offset::default().answered(at(10_000), at(10_100), at(10_300));
         let aged = offset.aged(at(10_000_000));

@@ -460,6 +460,19 @@ mod tests {
     ];
 
     #[test]
+    fn the_identity_of_an_event_is_kept_unique_in_a_place_for_its_kind() {
+        let told = READ[..3].iter().map(|json| Event::from_json(json.as_bytes()).unwrap());
+        let told: Vec<_> = told.map(|event| (event.source(), event.delivery())).collect();
+        let integration = "int_00000000000000000000000000000001";
+        let expected = [
+            (integration.to_owned(), "d".to_owned()),
+            (format!("receipts-{integration}"), "r".to_owned()),
+            ("edits-acme".to_owned(), "edt_00000000000000000000000000000001".to_owned()),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn an_event_is_read_as_serde_reads_it_and_refused_in_its_words() {
         for (place, json) in READ.iter().enumerate() {
             let words = |error: serde_json::Error| error.to_string();

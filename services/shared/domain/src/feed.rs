@@ -201,3 +201,18 @@ impl PublicEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_has_one_name_in_subjects_types_and_json() {
+        use Happening::{Created, Escalated, Linked, Noted, Updated};
+        let all = [Created, Updated, Noted, Linked, Escalated];
+        for happening in all {
+            assert_eq!(serde_json::to_value(happening).unwrap(), happening.name());
+        }
+        assert_eq!(all.map(Happening::name), ["created", "updated", "noted", "linked", "escalated"]);
+    }
+}

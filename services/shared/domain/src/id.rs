@@ -322,9 +322,16 @@ mod tests {
 
     #[test]
     fn names_refuse_what_could_forge_a_subject() {
-        for bad in ["", "a.b", "*", ">", "Acme", "-a", "a b", &"a".repeat(64)] {
+        for bad in ["", "a.b", "*", ">", "Acme", "-a", "a-", "a b", &"a".repeat(64)] {
             assert!(bad.parse::<Org>().is_err(), "{bad:?}");
         }
+        assert!("a".repeat(63).parse::<Org>().is_ok());
+        let why = |text: &str| text.parse::<Org>().unwrap_err().to_string();
+        assert!(why("-a").contains("must start and end with"), "{}", why("-a"));
+        assert!(why("a b").contains("may hold lower-case letters"), "{}", why("a b"));
+        assert!(why(&"a".repeat(64)).contains("is longer than 63"));
+        assert!("x".repeat(128).parse::<RecordId>().is_ok());
+        assert!("x".repeat(129).parse::<RecordId>().is_err());
         assert!("acme-corp".parse::<Org>().is_ok());
         assert!("Q1T7M4Z0KD82WB".parse::<RecordId>().is_ok());
         assert!("Q1 T7".parse::<RecordId>().is_err());

@@ -445,7 +445,8 @@ mod tests {
     fn clocks_order_only_what_lies_further_apart_than_they_do() {
         let read = read(200_000, 201_000);
         assert_eq!(told(262_000, 263_000, 1).order(&read, Offset::default()), Order::Newer);
-        assert_eq!(told(260_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
+        assert_eq!(told(261_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
+        assert_eq!(told(140_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
         assert_eq!(told(141_000, 263_000, 1).order(&read, Offset::default()), Order::Unordered);
         assert_eq!(told(139_000, 263_000, 1).order(&read, Offset::default()), Order::Older);
     }

@@ -174,3 +174,98 @@ fn evaluate(expression: &str, subject: &Subject<'_>) -> Result<bool, String> {
         other => Err(format!("it gives {:?}, not true or false", other.type_of())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject<'a>() -> Subject<'a> {
+        Subject {
+            fields: BTreeMap::from([(Field::Severity, "SEV-2"), (Field::Title, "slow")]),
+            incident_type: Some("infrastructure"),
+            labels: BTreeMap::from([("region", "eu"), ("team", "search")]),
+            service: Some("P1"),
+            teams: vec!["T1", "T2"],
+        }
+    }
+
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|&one| one.to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn out(scope: &Scope, subject: &Subject<'_>, why: Option<&str>) {
+        assert_eq!(scope.outside(subject).as_deref(), why);
+    }
+
+    #[test]
+    fn a_service_takes_part_that_is_named_and_one_that_is_not_known_yet() {
+        let scope = |all: &[&str]| Scope { services: texts(all), ..Scope::default() };
+        out(&scope(&[]), &subject(), None);
+        out(&scope(&["P2", "P1"]), &subject(), None);
+        let why = "service P1 is not among those that take part";
+        out(&scope(&["P2"]), &subject(), Some(why));
+        out(&scope(&["P2"]), &Subject { service: None, ..subject() }, None);
+    }
+
+    #[test]
+    fn one_of_the_teams_is_enough_once_any_are_known() {
+        let scope = |all: &[&str]| Scope { teams: texts(all), ..Scope::default() };
+        out(&scope(&[]), &subject(), None);
+        out(&scope(&["T9", "T2"]), &subject(), None);
+        let why = Some("none of its teams takes part");
+        out(&scope(&["T9"]), &subject(), why);
+        out(&scope(&["T9"]), &Subject { service: None, ..subject() }, why);
+        out(&scope(&["T9"]), &Subject { teams: vec![], ..subject() }, why);
+        out(&scope(&["T9"]), &Subject { teams: vec![], service: None, ..subject() }, None);
+    }
+
+    #[test]
+    fn every_label_must_be_there_with_its_value() {
+        let scope = |all: &[(&str, &str)]| {
+            let labels = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Scope { labels: labels.collect(), ..Scope::default() }
+        };
+        out(&scope(&[("region", "eu"), ("team", "search")]), &subject(), None);
+        out(&scope(&[("region", "us")]), &subject(), Some("it lacks the label region=us"));
+        out(&scope(&[("tier", "1")]), &subject(), Some("it lacks the label tier=1"));
+    }
+
+    #[test]
+    fn a_severity_is_in_from_the_least_one_upwards() {
+        let scope = |least: &str| Scope { min_severity: Some(least.to_owned()), ..Scope::default() };
+        out(&scope("SEV-3"), &subject(), None);
+        out(&scope("SEV-2"), &subject(), None);
+        out(&scope("SEV-1"), &subject(), Some("severity SEV-2 is below SEV-1"));
+    }
+
+    #[test]
+    fn an_expression_sees_everything_and_must_say_yes() {
+        let scope = |text: &str| Scope { expression: Some(text.to_owned()), ..Scope::default() };
+        for yes in [
+            "title == 'slow'",
+            "severity == 'SEV-2' && description == '' && status == ''",
+            "incident_type == 'infrastructure' && service == 'P1'",
+            "'T2' in teams && labels.region == 'eu'",
+        ] {
+            out(&scope(yes), &subject(), None);
+        }
+        out(&scope("labels.region == 'us'"), &subject(), Some("the expression is false"));
+        let without = scope("labels.tier == '1'").outside(&subject()).unwrap();
+        assert!(without.starts_with("the expression has no answer: "), "{without}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_what_is_wrong() {
+        let expression = |text: String| Scope { expression: Some(text), ..Scope::default() };
+        let padded = |length: usize| format!("{:<length$}", "true");
+        assert_eq!(expression(padded(EXPRESSION_MAX)).check(), Ok(()));
+        assert_eq!(expression("labels.nobody_has_it == 'x'".to_owned()).check(), Ok(()));
+        for bad in [padded(EXPRESSION_MAX + 1), "severity ==".to_owned(), "title".to_owned()] {
+            assert!(matches!(expression(bad).check(), Err(Unusable::Expression { .. })));
+        }
+        let least = |text: &str| Scope { min_severity: Some(text.to_owned()), ..Scope::default() };
+        assert_eq!(least("SEV-1").check(), Ok(()));
+        assert_eq!(least("SEV-9").check(), Err(Unusable::Severity { given: "SEV-9".to_owned() }));
+    }
+}

@@ -431,6 +431,28 @@ fn a_key_of_ours_links_what_was_created_and_never_confirmed() {
 }
 
 #[test]
+fn a_key_that_leads_to_a_parted_link_joins_nothing() {
+    let mut world = world(both(), &[]);
+    let id = world.incident("a", "db down", ("SEV-1", "open"));
+    let author = Actor::unnamed(Side::Platform);
+    let ask = Ask { seed: "test".to_owned(), author, at: world.now };
+    let edit = world.plan().lines[0].edit(&world.config, &ask).unwrap();
+    world.apply(Some(id), &Event::Edit(edit));
+    let state = world.states.get_mut(&id).unwrap();
+    state.links[0].detached = true;
+    // By the link's own key, and by one that names the incident.
+    let link = state.links[0].id;
+    for key in [record_key(link), id.to_string()] {
+        let mut made = snapshot("R1", "db down", ("high", "triggered"));
+        made.key = Some(key.clone());
+        world.records.insert("R1".to_owned(), made);
+        let plan = world.plan();
+        assert_eq!(plan.lines, [], "{key}");
+        assert_eq!(plan.left_out, BTreeMap::from([("unlinked by hand".to_owned(), 2)]), "{key}");
+    }
+}
+
+#[test]
 fn a_record_is_as_planned_while_what_the_plan_showed_is_the_same() {
     let planned = snapshot("R1", "db down", ("high", "triggered"));
     let mut now = planned.clone();

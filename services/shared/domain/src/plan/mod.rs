@@ -243,3 +243,69 @@ fn event(integration: IntegrationId, reading: &Reading) -> Event {
 fn keyed(snapshot: &Snapshot) -> Option<LinkId> {
     snapshot.key.as_deref().and_then(link_of_key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(kind: Kind, incident: Option<u128>, record: Option<&str>) -> Line {
+        let id = |number| IncidentId::from_uuid(uuid::Uuid::from_u128(number));
+        let record = record.map(|record| {
+            let shown = serde_json::json!({ "record": record, "fields": {} });
+            Box::new(serde_json::from_value(shown).unwrap())
+        });
+        Line {
+            kind,
+            incident: incident.map(id),
+            revision: None,
+            record,
+            joins: false,
+            title: "slow".to_owned(),
+            service: None,
+            changes: Vec::new(),
+            conflicts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_kind_has_one_name_in_tables_and_json() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn lines_are_about_the_same_record_or_without_one_about_the_same_incident() {
+        let about = |incident, record| line(Kind::Update, incident, record);
+        assert!(about(Some(1), Some("R1")).is_about(&about(None, Some("R1"))));
+        assert!(!about(Some(1), Some("R1")).is_about(&about(Some(1), Some("R2"))));
+        assert!(!about(Some(1), Some("R1")).is_about(&about(Some(1), None)));
+        assert!(about(Some(1), None).is_about(&about(Some(1), None)));
+        assert!(!about(Some(1), None).is_about(&about(Some(2), None)));
+        assert_eq!(about(Some(1), Some("R1")).about(), "R1");
+        assert!(about(Some(1), None).about().starts_with("inc_"));
+        assert_eq!(about(None, None).about(), "slow");
+    }
+
+    #[test]
+    fn only_a_creation_there_and_a_link_that_a_key_does_not_make_are_edits() {
+        let integration: Integration = serde_json::from_value(serde_json::json!({
+            "id": "int_00000000000000000000000000000001", "org": "acme", "handle": "prod-pd",
+            "name": "P", "connector": "x", "base_url": "", "direction": "bidirectional",
+            "enabled": true, "strategy": "last_write_wins", "from_email": null, "rate_limit": 1,
+            "backoff_multiplier": 1.0, "version": 1, "services": [], "fields": {},
+        }))
+        .unwrap();
+        let author = Actor::unnamed(Side::Platform);
+        let ask = Ask { seed: "s".to_owned(), author, at: Timestamp::UNIX_EPOCH };
+        let change = |line: Line| line.edit(&integration, &ask).map(|edit| edit.change);
+        let (keyed, both) = (line(Kind::Link, Some(1), Some("R1")), Some("R1"));
+        assert_eq!(change(keyed.clone()), None);
+        let linked = change(Line { joins: true, ..keyed });
+        assert!(matches!(linked, Some(Change::Link { .. })), "{linked:?}");
+        let made = change(line(Kind::CreateThere, Some(1), None));
+        assert!(matches!(made, Some(Change::TakePart { .. })), "{made:?}");
+        assert_eq!(change(Line { joins: true, ..line(Kind::Update, Some(1), both) }), None);
+        assert_eq!(change(Line { joins: true, ..line(Kind::Link, None, both) }), None);
+    }
+}
