@@ -1,8 +1,8 @@
 //! The invariants of the simulated worlds, over the real services: people edit the same records on
 //! both sides at the same time, while webhooks are lost, doubled and late, calls fail, and services are
-//! killed. In the end both sides say the same; no write of ours was taken for an edit; no edit is gone
-//! that could have been known of; every note is there once; and nothing was written more often than
-//! there were edits.
+//! killed. In the end, once somebody has decided what went back and forth, both sides say the same; no
+//! write of ours was taken for an edit; no edit is gone that could have been known of; every note is
+//! there once; and nothing was written more often than there were edits.
 //!
 //! A test run plays some seconds, `cargo dev chaos --only soak` minutes.
 
@@ -33,6 +33,7 @@ async fn what_people_do_on_both_sides_at_once_ends_the_same_on_both_and_nothing_
     people.work(&mut stack, time).await;
     stack.pagerduty.turn(|knobs| *knobs = Knobs::default());
 
+    people.decide(&stack).await;
     agree(&stack).await;
     stack.at_rest().await;
     let history = History::read(&stack, people).await;

@@ -81,6 +81,24 @@ impl People {
         }
     }
 
+    /// What went back and forth between the sides is quarantined, and somebody decides it.
+    pub(super) async fn decide(&mut self, stack: &Stack) {
+        let open = || stack.im.json(&["conflict", "list", "--integration", "sim-pd"]);
+        let many = |open: &Value| open.as_array().map(Vec::len).unwrap_or_default();
+        eventually("nobody has to decide anything", Duration::from_mins(2), || async {
+            stack.at_rest().await;
+            let open = open().await.map_err(|error| error.to_string())?;
+            if many(&open) == 0 {
+                return Ok(());
+            }
+            let words = ["conflict", "resolve", "--integration", "sim-pd", "--all"];
+            let decided =
+                stack.im.json(&[&words[..], &["--take", "platform", "--yes"]].concat()).await;
+            Err(format!("{} of {open}", decided.is_ok()))
+        })
+        .await;
+    }
+
     /// kill -9 in the middle of what there is to do, and up again.
     fn kill(&mut self, stack: &mut Stack) {
         self.kills += 1;

@@ -213,6 +213,9 @@ mod tests {
         for happening in all {
             assert_eq!(serde_json::to_value(happening).unwrap(), happening.name());
         }
-        assert_eq!(all.map(Happening::name), ["created", "updated", "noted", "linked", "escalated"]);
+        assert_eq!(
+            all.map(Happening::name),
+            ["created", "updated", "noted", "linked", "escalated"]
+        );
     }
 }

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_severity_is_in_from_the_least_one_upwards() {
-        let scope = |least: &str| Scope { min_severity: Some(least.to_owned()), ..Scope::default() };
+        let scope =
+            |least: &str| Scope { min_severity: Some(least.to_owned()), ..Scope::default() };
         out(&scope("SEV-3"), &subject(), None);
         out(&scope("SEV-2"), &subject(), None);
         out(&scope("SEV-1"), &subject(), Some("severity SEV-2 is below SEV-1"));

@@ -96,6 +96,37 @@ impl Draft<'_> {
         })
     }
 
+    /// Rule 26: what somebody set and nobody had seen before a write of ours to another field undid
+    /// it, where the answer to that write names us as the author of what is there now.
+    pub(super) fn undone_unseen(
+        &self,
+        sight: &Sight<'_>,
+        field: Field,
+        value: &Foreign,
+    ) -> Option<Foreign> {
+        let link = self.link(sight.link)?;
+        let config = self.config(link.integration)?;
+        let by_us = sight.snapshot.changed_by.as_ref();
+        let by_us = by_us.is_some_and(|by| agents(link).any(|agent| agent == by));
+        // Only of the status is it told who changed it last.
+        if field != Field::Status || !by_us || !sight.attempted || sight.lags {
+            return None;
+        }
+        let wrote = |cause: &Field, by: &str| {
+            let open = link.fields.get(cause).into_iter().flat_map(|seen| &seen.open);
+            let carried =
+                |intent: &Intent| (intent.since..=intent.version).contains(&sight.answers);
+            open.into_iter().any(|intent| carried(intent) && is_done(&intent.value, by))
+        };
+        config.fields.iter().filter(|(cause, _)| **cause != field).find_map(|(cause, rule)| {
+            let mut exact = rule.disturbs.iter().filter(|it| it.field == field);
+            let effect = exact.find(|it| {
+                value.value.as_deref() == Some(&*it.to) && it.from != it.to && wrote(cause, &it.by)
+            });
+            effect.map(|it| Foreign::plain(it.from.clone()))
+        })
+    }
+
     fn agrees(&self, link: LinkId, field: Field, value: &Foreign) -> bool {
         let rule = self.verdict_on(link, field).map(|verdict| verdict.rule);
         rule.is_some_and(|rule| rule.lens.agree(self.incident.value(field), value))

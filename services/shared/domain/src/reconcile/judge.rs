@@ -65,6 +65,9 @@ impl Draft<'_> {
         if self.is_no_edit(sight, field, value, written) {
             return;
         }
+        if let Some(unseen) = self.undone_unseen(sight, field, value) {
+            return self.judge(sight, field, &unseen, &Authorship { raced: true, ..*written });
+        }
         let Some(verdict) = self.verdict_on(sight.link, field) else { return };
         let empty = BTreeMap::new();
         let memory = verdict.seen.map_or(&empty, |seen| &seen.remembered);
