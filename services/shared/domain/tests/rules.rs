@@ -172,6 +172,10 @@ fn a_frozen_field_freezes_neither_the_other_fields_nor_the_other_conflicts() {
     let conflicts = &sides.state.as_ref().unwrap().conflicts;
     let shown: Vec<_> = conflicts.iter().map(|it| it.external.value.as_deref().unwrap()).collect();
     assert_eq!(shown, ["building on fire", "mitigated"]);
+    sides.theirs(id, Field::Status, "resolved");
+    let conflicts = &sides.state.as_ref().unwrap().conflicts;
+    let shown: Vec<_> = conflicts.iter().map(|it| it.external.value.as_deref().unwrap()).collect();
+    assert_eq!(shown, ["building on fire", "resolved"]);
 }
 
 #[test]
@@ -183,9 +187,14 @@ fn linking_what_is_linked_changes_nothing_and_versions_only_grow() {
     let before = sides.link(id).clone();
     sides.edit(Change::Link { integration: id, record: "R1".parse().unwrap() });
     assert_eq!(sides.link(id).fields, before.fields);
+    sides.state.as_mut().unwrap().links[0].number = Some(4);
     sides.edit(Change::Unlink { link });
     sides.deliver();
+    let parted = sides.link(id).clone();
     sides.edit(Change::Link { integration: id, record: "R1".parse().unwrap() });
+    let joined = sides.link(id);
+    assert_eq!((joined.confirmed, joined.number), (parted.confirmed, Some(4)));
+    assert!(joined.version >= parted.version && joined.confirmed > 0);
     sides.deliver();
     assert!(
         sides.link(id).version >= before.version && sides.link(id).confirmed >= before.confirmed
