@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Configs, Input, NewNote, NoteTrack, State, TimelineEntry, TimelineKind, Write};
+use super::{
+    Configs, Input, NewNote, NoteTrack, State, TimelineEntry, TimelineKind, Write, sight::remember,
+};
 use crate::{
     conflict::Conflict,
     decision::{Cause, Decision, Head, Rule, stored},
@@ -153,6 +155,9 @@ impl<'a> Draft<'a> {
         };
         let before = self.incident.fields.insert(ruling.field, owned);
         let held = before.as_ref().and_then(|before| before.value.as_ref());
+        if before.is_some() && held != ruling.value.as_ref() {
+            remember(&mut self.links, self.configs, ruling.field, held.map(String::as_str));
+        }
         if self.fresh || held != ruling.value.as_ref() {
             self.changes.push(FieldChange {
                 field: ruling.field,

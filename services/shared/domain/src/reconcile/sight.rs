@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    Configs,
     draft::Draft,
     echo::is_known,
     judge::{Authorship, Verdict},
@@ -18,7 +19,7 @@ use crate::{
     id::LinkId,
     incident::Actor,
     lens::Foreign,
-    link::{Held, LinkField, Order, Stamp, Theirs},
+    link::{Held, Link, LinkField, Order, Stamp, Theirs},
 };
 
 /// A reading of a record, with who is thought to have changed what it shows.
@@ -187,24 +188,27 @@ impl Draft<'_> {
         }
     }
 
-    /// Keeps in mind which platform value each external one stands for.
-    pub(super) fn remember(&mut self) {
-        for link in self.links.iter_mut().filter(|link| !link.detached) {
-            let Some(config) = self.configs.get(&link.integration) else { continue };
-            for (field, rule) in &config.fields {
-                if let Some(seen) = link.fields.get_mut(field) {
-                    rule.lens.remember(self.incident.value(*field), &mut seen.remembered);
-                }
-            }
-        }
-    }
-
     /// What a verdict needs to know of a link's field; for the judge.
     pub(super) fn verdict_on(&self, link: LinkId, field: Field) -> Option<Verdict<'_>> {
         let link = self.link(link)?;
         let config = self.configs.get(&link.integration)?;
         let rule = config.fields.get(&field)?;
         Some(Verdict { config, rule, seen: link.fields.get(&field) })
+    }
+}
+
+/// Keeps in mind which external value a platform value stood for that is about to be replaced.
+pub(super) fn remember(
+    links: &mut [Link],
+    configs: &Configs,
+    field: Field,
+    replaced: Option<&str>,
+) {
+    for link in links {
+        let rule = configs.get(&link.integration).and_then(|config| config.fields.get(&field));
+        if let Some((rule, seen)) = rule.zip(link.fields.get_mut(&field)) {
+            rule.lens.remember(replaced, &mut seen.remembered);
+        }
     }
 }
 

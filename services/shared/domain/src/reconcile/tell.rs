@@ -18,7 +18,6 @@ impl Draft<'_> {
     pub(super) fn end(mut self, reply: impl FnOnce(u64) -> Option<Reply>) -> Step {
         self.give_way();
         self.close_agreed();
-        self.remember();
         // Those too that were written while nothing was sent.
         self.issue_notes();
         self.level();
