@@ -707,3 +707,32 @@ fn nothing_that_is_told_of_a_record_of_ours_is_older_than_its_creation() {
         assert_eq!(sides.rules, ["taken", "taken", "taken"]);
     }
 }
+
+#[test]
+fn an_acknowledgement_that_a_write_of_ours_undid_unseen_is_somebodys_and_comes_back() {
+    let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
+    sides.ours(Field::Severity, "SEV-3");
+    sides.deliver();
+    sides.ours(Field::Status, "resolved");
+    sides.deliver();
+    sides.ours(Field::Severity, "SEV-1");
+    sides.far().meanwhile = Some((Field::Status, "acknowledged".to_owned()));
+    sides.deliver();
+    assert_eq!(sides.value(Field::Status), Some("mitigated"));
+    assert_eq!(sides.far().fields[&Field::Status], "acknowledged");
+    assert_eq!(sides.far().fields[&Field::Severity], "high");
+}
+
+#[test]
+fn what_a_write_of_ours_did_to_something_that_was_seen_is_undone() {
+    let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
+    sides.ours(Field::Severity, "SEV-3");
+    sides.ours(Field::Status, "mitigated");
+    sides.deliver();
+    sides.forget();
+    sides.ours(Field::Severity, "SEV-1");
+    sides.deliver();
+    assert_eq!(sides.value(Field::Status), Some("mitigated"));
+    assert_eq!(sides.far().writes, ["severity=high", "status=acknowledged"]);
+    assert_eq!(sides.rules, ["edited"], "nobody but us did anything");
+}

@@ -35,6 +35,10 @@ pub(crate) struct Far {
     /// Every write that was made, as `field=value`.
     pub(crate) writes: Vec<String>,
     pub(crate) refuses: bool,
+    /// What somebody does there between our next read and the write that follows it.
+    pub(crate) meanwhile: Option<(Field, String)>,
+    /// Who changed the status last, by id.
+    pub(crate) changed_by: Option<String>,
 }
 
 pub(crate) struct Sides {
@@ -354,7 +358,7 @@ impl Sides {
             key: far.key.clone(),
             service: Some(Foreign::plain("S1")),
             teams: Vec::new(),
-            changed_by: None,
+            changed_by: far.changed_by.clone(),
             created_at: None,
         }
     }
@@ -405,8 +409,11 @@ impl Sides {
             return self.report(id, link, Outcome::refused(Some(version), reason));
         }
         let before = self.fars[&id].record.is_some().then(|| self.reading(id));
+        let far = self.fars.get_mut(&id).unwrap();
+        if let Some((field, value)) = far.meanwhile.take() {
+            far.fields.insert(field, value);
+        }
         if before.is_none() {
-            let far = self.fars.get_mut(&id).unwrap();
             far.record = Some(format!("N-{}", self.count));
             far.key = Some(record_key(link));
             far.fields.insert(Field::Status, "triggered".to_owned());
@@ -414,6 +421,8 @@ impl Sides {
         let mut fates = BTreeMap::new();
         for (field, want) in &desired.want {
             let held = self.fars[&id].fields.get(field).cloned();
+            let shown = before.as_ref().and_then(|before| before.snapshot.fields.get(field));
+            let held = shown.map_or(held, |shown| shown.value.clone());
             let fate = match before {
                 Some(_) if held == want.value => Fate::Equal,
                 Some(_) if !want.expect.contains(&held) => Fate::Unexpected,
@@ -441,10 +450,14 @@ impl Sides {
             && value == "high"
             && far.fields.get(&field).is_some_and(|held| held == "low");
         far.fields.insert(field, value.to_owned());
+        if field == Field::Status {
+            far.changed_by = Some("us".to_owned());
+        }
         far.writes.push(format!("{field}={value}"));
         let status = far.fields.get_mut(&Field::Status).filter(|it| *it == "acknowledged");
         if let Some(status) = status.filter(|_| raised) {
             "triggered".clone_into(status);
+            far.changed_by = Some("us".to_owned());
         }
     }
 }
