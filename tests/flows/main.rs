@@ -23,6 +23,7 @@ mod events;
 mod garbage;
 mod healing;
 mod outage;
+mod outsiders;
 mod plan;
 mod questions;
 mod rules;

@@ -4,8 +4,8 @@ use std::{cell::RefCell, path::PathBuf};
 
 use anyhow::Context;
 use tandem_dev::{
-    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, ServiceOptions,
-    bins, ports, runtimes, workspace,
+    Durability, Guest, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service,
+    ServiceOptions, bins, nats, ports, runtimes, workspace,
 };
 use tandem_store::{PgPool, Store};
 
@@ -37,6 +37,9 @@ impl Default for Healing {
     }
 }
 
+/// Other services on the broker: one of the organisation that the tests are about, and one of another.
+pub const GUESTS: [Guest; 2] = [Guest::LOCAL, Guest { name: "neighbour", org: "elsewhere" }];
+
 /// What the services stand on.
 pub(crate) struct Ground {
     pub(crate) nats: Nats,
@@ -67,7 +70,9 @@ impl Ground {
         let root = workspace::root()?;
         let (nats, postgres) = tokio::task::block_in_place(|| {
             let server = runtimes::nats_server(&root, Progress::Silent)?;
-            let options = NatsOptions { dir: dir.path().join("nats"), ..NatsOptions::default() };
+            let guests = GUESTS.to_vec();
+            let options =
+                NatsOptions { dir: dir.path().join("nats"), guests, ..NatsOptions::default() };
             let nats = Nats::start(&server, options)?;
             let own = || {
                 let bin = runtimes::postgres(&root, None, Progress::Silent)?;
@@ -135,7 +140,8 @@ impl Ground {
             ("TANDEM_SUBSCRIPTION_INTERVAL", "1"),
         ];
         let admin = start("admin", &own)?;
-        let reconciler = start("reconciler", &[])?;
+        let readers = nats::readers(&GUESTS);
+        let reconciler = start("reconciler", &[("TANDEM_FEED_READERS", &readers)])?;
         let Healing { log, ripe, sweep, watch } = self.healing;
         let egress = start(
             "pagerduty-egress",

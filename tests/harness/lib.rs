@@ -18,7 +18,7 @@ mod stack;
 mod wait;
 mod webhook;
 
-pub use ground::Healing;
+pub use ground::{GUESTS, Healing};
 pub use im::Im;
 pub use stack::{Options, Stack};
 pub use wait::{eventually, stays};

@@ -20,7 +20,7 @@ pub mod service;
 pub mod workspace;
 
 pub use daemon::DaemonError;
-pub use nats::{Nats, NatsOptions};
+pub use nats::{Guest, Nats, NatsOptions};
 pub use postgres::{Durability, Postgres, PostgresOptions};
 pub use progress::Progress;
 pub use service::{Service, ServiceOptions};

@@ -2,9 +2,11 @@
 //!
 //! It runs with the settings of `deploy/nats.conf`, on 127.0.0.1, with its data and log in the folder it is given. The
 //! services have their users of that file, with passwords that are made up at each start; whoever comes without one is
-//! its operator, who may do everything, for it is one's own machine.
+//! its operator, who may do everything, for it is one's own machine. Outsiders have accounts of `deploy/guests.conf`.
 //! It is ready when the server has written its ports file, which it does once it accepts clients. After a stop or a
 //! crash it comes back on the same port with the same data.
+
+mod guests;
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+pub use self::guests::{Guest, readers};
 use crate::daemon::{Daemon, DaemonError, Recipe};
 use crate::ports;
 use crate::random;
@@ -47,6 +50,8 @@ pub struct NatsOptions {
     pub port: u16,
     /// Further settings, in nats-server's own format, after the shipped ones.
     pub extra_config: String,
+    /// Outsiders, each with an account of its own.
+    pub guests: Vec<Guest>,
     /// Whether it gets a process group of its own (see [`Recipe::own_group`]).
     pub own_group: bool,
 }
@@ -85,6 +90,11 @@ impl Nats {
             }
             None => self.url(),
         }
+    }
+
+    /// The address for an outsider, with its user.
+    pub fn url_of_guest(&self, guest: Guest) -> String {
+        format!("nats://{0}:{0}@127.0.0.1:{1}", guest.name, self.options.port)
     }
 
     /// The port for clients.
@@ -150,7 +160,15 @@ fn prepare(options: &NatsOptions) -> io::Result<()> {
         fs::remove_dir_all(&ports)?;
     }
     fs::create_dir_all(&ports)?;
+    adopt(&options.dir.join("jetstream"))?;
+    fs::write(options.dir.join("guests.conf"), guests::accounts(&options.guests))?;
     fs::write(settings(&options.dir), format!("{SETTINGS}\n{NAMELESS}\n{}\n", options.extra_config))
+}
+
+/// Gives the account what was stored before the settings had accounts.
+fn adopt(jetstream: &Path) -> io::Result<()> {
+    let (nobodys, ours) = (jetstream.join("$G"), jetstream.join("TANDEM"));
+    if nobodys.is_dir() && !ours.exists() { fs::rename(nobodys, ours) } else { Ok(()) }
 }
 
 fn recipe(server: &NatsServer, options: &NatsOptions, password: &str) -> Recipe {

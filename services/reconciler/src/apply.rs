@@ -8,12 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use tandem_bus::{Bus, consume::Taken, dead_letter::DeadLetter, subjects, topology};
-use tandem_domain::{event::Event, id::IntegrationId};
+use tandem_domain::event::Event;
 use tandem_runtime::{Stop, process::chain, trace};
 use tandem_store::{Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::{
+    admit::admit,
     batch::{Item, Written},
     buried,
     load::Patience,
@@ -102,8 +103,10 @@ impl Applier {
         let mut work = Vec::with_capacity(taken.len());
         for taken in taken {
             match Event::from_json(taken.body()) {
-                Ok(event) if is_on(taken.subject(), &event) => work.push(Work::new(taken, event)),
-                Ok(event) => self.bury(&taken, &buried::misplaced(&taken, &event)).await,
+                Ok(mut event) => match admit(taken.subject(), &mut event, taken.stored_at) {
+                    Ok(()) => work.push(Work::new(taken, event)),
+                    Err(why) => self.bury(&taken, &buried::misplaced(&taken, &event, why)).await,
+                },
                 Err(error) => self.bury(&taken, &buried::unreadable(&taken, &error)).await,
             }
         }
@@ -215,13 +218,16 @@ impl Work {
             sequence = taken.sequence
         );
         trace::adopt(&span, taken.traceparent());
+        let outsider = subjects::edit_of(taken.subject()).and_then(|of| of.outsider);
         let item = Item {
             event,
             sequence: taken.sequence,
             at: taken.stored_at,
             traceparent: trace::traceparent_of(&span),
-            // Only inboxes: nobody else is to be spoken to in our name.
-            reply_to: taken.reply_to().filter(|to| to.starts_with("_INBOX.")).map(str::to_owned),
+            reply_to: taken
+                .reply_to()
+                .filter(|to| subjects::is_answer_to(outsider, to))
+                .map(str::to_owned),
         };
         Self { taken, item, _span: span }
     }
@@ -231,15 +237,4 @@ impl Work {
 fn delay(deliveries: u64) -> Duration {
     let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     (DELAY.0 * 2_u32.pow(doublings)).min(DELAY.1)
-}
-
-/// Whether an event came on a subject it may come on: who may publish there was decided by it.
-fn is_on(subject: &str, event: &Event) -> bool {
-    let integration = |id: IntegrationId| subject.split('.').nth(3) == Some(&id.to_string());
-    match event {
-        Event::Observation(observation) => integration(observation.integration),
-        Event::Receipt(receipt) => integration(receipt.integration),
-        Event::Finding(finding) => integration(finding.integration),
-        Event::Edit(edit) => subject == subjects::edited(&edit.org, edit.incident),
-    }
 }

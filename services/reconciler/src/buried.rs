@@ -25,8 +25,7 @@ pub(crate) fn unreadable(taken: &Taken, error: &serde_json::Error) -> DeadLetter
 }
 
 /// The letter of an event on a subject that is not its own.
-pub(crate) fn misplaced(taken: &Taken, event: &Event) -> DeadLetter {
-    let cause = "it is about something else than its subject";
+pub(crate) fn misplaced(taken: &Taken, event: &Event, cause: &str) -> DeadLetter {
     letter(&Found::of(taken), Some(event), cause.to_owned(), cause.to_owned())
 }
 

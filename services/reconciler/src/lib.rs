@@ -8,6 +8,7 @@
 
 use mimalloc::MiMalloc;
 
+mod admit;
 pub mod apply;
 mod batch;
 mod buried;

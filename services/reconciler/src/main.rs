@@ -29,7 +29,7 @@ async fn boot(settings: Settings, stop: Stop) -> anyhow::Result<()> {
     let (url, name) = (url.expose_secret(), "tandem-reconciler");
     let store = Store::connect_for_batches(url, name, settings.connections, LOCK_TIMEOUT)?;
     let bus = Bus::connect(&settings.common.nats_url, "tandem-reconciler").await?;
-    stop.spawn_dropped("topology", bus.clone().keep_topology());
+    stop.spawn_dropped("topology", bus.clone().keep_topology_for(settings.feed_readers.0.clone()));
 
     let (ready_bus, ready_store) = (bus.clone(), store.clone());
     let readiness = ops::Readiness::default()

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use secrecy::SecretString;
+use tandem_bus::readers::Readers;
 use tandem_runtime::settings::{Common, NoSecret, secret};
 
 /// Applies the rules of ownership and conflict to what happens on either side
@@ -31,6 +32,16 @@ pub struct Settings {
         value_parser = clap::value_parser!(u32).range(10..)
     )]
     pub compare_after: u32,
+    /// Accounts of the broker that read the public feed from where they stopped, each with its
+    /// organisation
+    #[arg(
+        long,
+        env = "TANDEM_FEED_READERS",
+        value_name = "ACCOUNT=ORG,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub feed_readers: Readers,
     /// How many connections to Postgres to hold at most
     #[arg(long, env = "TANDEM_DATABASE_CONNECTIONS", default_value_t = 4)]
     pub connections: u32,

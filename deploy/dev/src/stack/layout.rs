@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tandem_dev::{Nats, ServiceOptions, ports};
+use tandem_dev::{Guest, Nats, ServiceOptions, nats, ports};
 
 use super::state::Addresses;
 
@@ -124,7 +124,10 @@ impl Layout<'_> {
                 ("TANDEM_API_UPSTREAM", http(self.ports.rest)),
                 ("TANDEM_MASTER_KEY_FILE", key_file),
             ],
-            "tandem-reconciler" => vec![("DATABASE_URL", self.addresses.database.clone())],
+            "tandem-reconciler" => vec![
+                ("DATABASE_URL", self.addresses.database.clone()),
+                ("TANDEM_FEED_READERS", nats::readers(&[Guest::LOCAL])),
+            ],
             "tandem-admin" => vec![
                 ("DATABASE_URL", self.addresses.database.clone()),
                 ("TANDEM_GRPC_ADDR", host(self.ports.grpc)),

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use tandem_dev::{
-    Durability, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, bins, ports,
-    postgres, runtimes, workspace,
+    Durability, Guest, Nats, NatsOptions, Postgres, PostgresOptions, Progress, Service, bins,
+    ports, postgres, runtimes, workspace,
 };
 
 use tandem_dev::runtimes::{NatsServer, PostgresBin};
@@ -84,8 +84,13 @@ impl Start<'_> {
     }
 
     fn nats(&self, server: &NatsServer, dev: &Path, port: u16) -> anyhow::Result<Nats> {
-        let options =
-            NatsOptions { dir: dev.join("nats"), port, own_group: true, ..NatsOptions::default() };
+        let options = NatsOptions {
+            dir: dev.join("nats"),
+            port,
+            own_group: true,
+            guests: vec![Guest::LOCAL],
+            ..NatsOptions::default()
+        };
         let name = format!("starting nats-server {}", server.version);
         Ok(self.progress.step(&name, || Nats::start(server, options))?)
     }

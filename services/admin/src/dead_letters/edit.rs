@@ -72,10 +72,14 @@ fn misplaced(subject: &str, message: &Message) -> Vec<Violation> {
                     ("record", record, fourth),
                 ]
             }
-            Event::Edit(edit) => vec![
-                ("org", edit.org.to_string(), third),
-                ("incident", edit.incident.to_string(), fourth),
-            ],
+            Event::Edit(edit) => {
+                let of = subjects::edit_of(subject);
+                let (org, incident) = of.map_or(("", ""), |of| (of.org, of.incident));
+                vec![
+                    ("org", edit.org.to_string(), org),
+                    ("incident", edit.incident.to_string(), incident),
+                ]
+            }
         },
         Message::State(desired) => vec![
             ("integration", desired.integration.to_string(), third),

@@ -3,6 +3,7 @@
 //! Reading it names the field that is wrong, so that whoever edits a message knows where to look.
 
 use serde::de::DeserializeOwned;
+use tandem_bus::subjects;
 use tandem_domain::{
     event::{Edit, Event, Observation, Receipt},
     finding::Finding,
@@ -50,8 +51,7 @@ impl Message {
 
 /// The organisation that a subject of platform edits names.
 pub(crate) fn org_of(subject: &str) -> Option<String> {
-    let org = subject.strip_prefix("tandem.in.platform.")?.split('.').next()?;
-    org.parse::<Org>().ok().map(String::from)
+    subjects::edit_of(subject)?.org.parse::<Org>().ok().map(String::from)
 }
 
 /// Reads the message that belongs on `subject`. The violation's field is a path in the message,
@@ -182,6 +182,7 @@ pub(crate) mod tests {
     #[test]
     fn only_a_subject_of_edits_names_an_organisation() {
         assert_eq!(org_of("tandem.in.platform.acme.inc_1").as_deref(), Some("acme"));
+        assert_eq!(org_of("tandem.in.outside.chat.acme.inc_1").as_deref(), Some("acme"));
         assert_eq!(org_of(&observed()), None);
     }
 }

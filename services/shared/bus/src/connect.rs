@@ -16,7 +16,7 @@ use async_nats::{
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
-use crate::topology;
+use crate::{readers::Reader, topology};
 
 /// NATS could not be asked, or did not answer in time.
 #[derive(Debug, thiserror::Error)]
@@ -175,12 +175,16 @@ impl Bus {
 
     /// Keeps the topology in being: at once, and again after each reconnection. Runs until dropped.
     pub async fn keep_topology(self) {
+        self.keep_topology_for(Vec::new()).await;
+    }
+
+    /// The same, with the consumers of those who read the public feed.
+    pub async fn keep_topology_for(self, readers: Vec<Reader>) {
         let mut connections = self.connections();
         loop {
             let number = *connections.borrow_and_update();
-            match self.ensure_topology().await {
+            match self.ensure_for(&readers, number).await {
                 Ok(()) => {
-                    self.confirmed.store(number, Ordering::Relaxed);
                     if connections.changed().await.is_err() {
                         return;
                     }
@@ -191,6 +195,15 @@ impl Bus {
                 }
             }
         }
+    }
+
+    async fn ensure_for(&self, readers: &[Reader], connection: u64) -> Result<(), Unavailable> {
+        self.ensure_topology().await?;
+        self.confirmed.store(connection, Ordering::Relaxed);
+        for reader in readers {
+            self.ensure_reader(reader).await?;
+        }
+        Ok(())
     }
 
     /// Sends what is buffered and closes; for the end of a process.

@@ -21,6 +21,7 @@ pub mod dead_letter;
 pub mod heal;
 mod listen;
 pub mod publish;
+pub mod readers;
 pub mod reported;
 pub mod seat;
 pub mod subjects;

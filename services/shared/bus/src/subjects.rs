@@ -28,6 +28,49 @@ pub fn edited(org: &Org, incident: IncidentId) -> String {
     format!("tandem.in.platform.{org}.{incident}")
 }
 
+/// Where an outsider's edits of an incident are stored. They are published like ours, and the server
+/// puts in whose account they came from: nobody else can publish here.
+pub fn edited_outside(author: &str, org: &Org, incident: IncidentId) -> String {
+    format!("tandem.in.outside.{}.{org}.{incident}", token(author))
+}
+
+/// What the subject of a platform edit says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EditSubject<'a> {
+    /// The outsider whose edit it is; none where it is one of ours, which names its author.
+    pub outsider: Option<&'a str>,
+    /// The organisation.
+    pub org: &'a str,
+    /// The incident.
+    pub incident: &'a str,
+}
+
+/// Reads the subject of a platform edit; nothing for any other subject.
+pub fn edit_of(subject: &str) -> Option<EditSubject<'_>> {
+    let mut tokens = subject.strip_prefix("tandem.in.")?.split('.');
+    let outsider = match tokens.next()? {
+        "platform" => None,
+        "outside" => Some(tokens.next()?),
+        _ => return None,
+    };
+    let read = EditSubject { outsider, org: tokens.next()?, incident: tokens.next()? };
+    tokens.next().is_none().then_some(read)
+}
+
+/// Whether an edit's author may be answered there: outsiders hear what is said below their own name,
+/// and nobody is to be spoken to in our name but those who wait for it.
+pub fn is_answer_to(outsider: Option<&str>, subject: &str) -> bool {
+    let below = match outsider {
+        None => subject.strip_prefix("_INBOX."),
+        Some(name) => subject
+            .strip_prefix("tandem.answer.")
+            .and_then(|rest| rest.strip_prefix(name))
+            .and_then(|rest| rest.strip_prefix('.')),
+    };
+    let whole = |token: &str| !token.is_empty() && !token.contains(['*', '>', ' ', '\t']);
+    below.is_some_and(|below| below.split('.').all(whole))
+}
+
 /// Where a link's desired state goes; a newer one replaces an older one that nobody took.
 pub fn state(connector: &Connector, integration: IntegrationId, link: LinkId) -> String {
     format!("tandem.out.{connector}.{integration}.{link}.state")
@@ -135,5 +178,39 @@ mod tests {
         }
         assert_ne!(token("=2e"), token("."));
         assert_eq!(token("Q1T7M4Z0KD82WB"), "Q1T7M4Z0KD82WB");
+    }
+
+    #[test]
+    fn the_subject_of_an_edit_says_whose_it_is() {
+        let id = "inc_00000000000000000000000000000001";
+        let (org, incident) = ("acme".parse().unwrap(), id.parse().unwrap());
+        let ours = edited(&org, incident);
+        let read = EditSubject { outsider: None, org: "acme", incident: id };
+        assert_eq!(edit_of(&ours), Some(read));
+        let theirs = edited_outside("chat", &org, incident);
+        assert_eq!(edit_of(&theirs), Some(EditSubject { outsider: Some("chat"), ..read }));
+        let observed = format!("tandem.in.pagerduty.acme.{id}");
+        for other in [&observed, &format!("{ours}.x"), &format!("{theirs}.x"), "tandem.in.outside"]
+        {
+            assert_eq!(edit_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_answer_goes_to_whoever_asked_and_to_nobody_else() {
+        assert!(is_answer_to(None, "_INBOX.tandem-admin.x"));
+        assert!(is_answer_to(Some("chat"), "tandem.answer.chat.x.y"));
+        for other in [
+            "_INBOX.tandem-admin.x",
+            "tandem.answer.chat",
+            "tandem.answer.chat.",
+            "tandem.answer.chat.>",
+            "tandem.answer.chat.a b",
+            "tandem.answer.chatter.x",
+            "tandem.in.platform.acme.inc_1",
+        ] {
+            assert!(!is_answer_to(Some("chat"), other), "{other}");
+        }
+        assert!(!is_answer_to(None, "tandem.answer.chat.x") && !is_answer_to(None, "_INBOX.>"));
     }
 }

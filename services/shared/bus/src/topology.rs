@@ -12,7 +12,7 @@ use async_nats::jetstream::{
 };
 use tandem_domain::id::{Connector, IntegrationId};
 
-use crate::subjects;
+use crate::{readers::Reader, subjects};
 
 /// Observations, receipts and edits.
 pub const IN: &str = "TANDEM_IN";
@@ -29,6 +29,8 @@ pub const CONFIG: &str = "tandem-config";
 
 const DAY: Duration = Duration::from_hours(24);
 const MIB: i64 = 1024 * 1024;
+/// How long the public feed is kept.
+const FEED_KEPT: Duration = Duration::from_hours(30 * 24);
 /// Repeats within this time are recognised by `Nats-Msg-Id`.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 
@@ -65,7 +67,7 @@ pub fn streams() -> Vec<Config> {
             ..file(OUT, subjects::OUTBOUND)
         },
         Config {
-            max_age: 30 * DAY,
+            max_age: FEED_KEPT,
             max_bytes: 512 * MIB,
             discard: DiscardPolicy::Old,
             ..file(INCIDENTS, subjects::FEED)
@@ -110,6 +112,18 @@ pub fn reconciler() -> pull::Config {
         // and one that waits for the database says so.
         ack_wait: Duration::from_secs(5),
         max_ack_pending: 2000,
+        ..pull::Config::default()
+    }
+}
+
+/// The consumer of somebody who reads the public feed from where they stopped.
+pub fn reader(reader: &Reader) -> pull::Config {
+    pull::Config {
+        durable_name: Some(reader.name.clone()),
+        filter_subject: subjects::feed_of(&reader.org),
+        ack_policy: AckPolicy::Explicit,
+        // Who does not come for as long finds nothing of that time anyway.
+        inactive_threshold: FEED_KEPT,
         ..pull::Config::default()
     }
 }
