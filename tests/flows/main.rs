@@ -20,6 +20,7 @@ mod door;
 mod egress;
 mod escalations;
 mod events;
+mod feed;
 mod garbage;
 mod healing;
 mod outage;

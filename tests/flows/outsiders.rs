@@ -9,10 +9,10 @@ use tandem_dev::Guest;
 use tandem_tests::{GUESTS, Stack, eventually};
 
 /// What is more than enough to hear of something, and little enough to wait for nothing.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The broker, as another service sees it.
-async fn visit(stack: &Stack, guest: Guest) -> Client {
+pub(crate) async fn visit(stack: &Stack, guest: Guest) -> Client {
     let options =
         ConnectOptions::with_user_and_password(guest.name.to_owned(), guest.name.to_owned());
     options.connect(stack.nats.url()).await.unwrap()
@@ -30,7 +30,7 @@ fn edit(number: u8, incident: &str, change: &Value) -> Value {
 }
 
 /// Publishes and gives the broker's word that it is on disk; nothing where nobody is there.
-async fn published(
+pub(crate) async fn published(
     client: &Client,
     subject: &str,
     headers: HeaderMap,

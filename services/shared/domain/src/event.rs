@@ -10,7 +10,7 @@ use crate::{
     field::{Field, Value},
     finding::Finding,
     id::{ConflictId, EditId, IncidentId, IntegrationId, LinkId, NoteId, Org, RecordId},
-    incident::Actor,
+    incident::{Actor, Side},
     lens::Foreign,
 };
 
@@ -247,11 +247,16 @@ pub struct Edit {
     pub incident: IncidentId,
     /// When its author made it.
     pub at: Timestamp,
-    /// Who made it.
+    /// Who made it; nobody is named by those whose name is known from elsewhere.
+    #[serde(default = "unnamed")]
     pub author: Actor,
     /// What it changes.
     #[serde(flatten)]
     pub change: Change,
+}
+
+fn unnamed() -> Actor {
+    Actor::unnamed(Side::Platform)
 }
 
 /// What an [`Edit`] does.
