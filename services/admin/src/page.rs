@@ -48,7 +48,38 @@ pub(crate) fn next<T, C: Serialize>(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_token_that_nobody_gave_is_refused_by_name(token in "[0-9a-fA-F]{0,200}|.{1,60}") {
+            if token.is_empty() {
+                return Ok(());
+            }
+            match after::<(String, u64)>(&token) {
+                // Whoever writes such a token gets the page they ask for.
+                Ok(place) => prop_assert!(place.is_some()),
+                Err(Refusal::Invalid(fields)) => prop_assert_eq!(&fields[0].field, "page_token"),
+                Err(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn a_damaged_token_leads_nowhere_or_somewhere(
+            place in (".{0,30}", any::<u64>()),
+            at in any::<prop::sample::Index>(),
+            with in any::<char>(),
+        ) {
+            let token = next(&mut vec![place.clone(), place.clone()], 1, Clone::clone);
+            prop_assert_eq!(after(&token).unwrap(), Some(place));
+            let mut damaged: Vec<char> = token.chars().collect();
+            let at = at.index(damaged.len());
+            damaged[at] = with;
+            drop(after::<(String, u64)>(&damaged.into_iter().collect::<String>()));
+        }
+    }
 
     #[test]
     fn a_token_leads_on_from_the_last_item_of_the_page() {

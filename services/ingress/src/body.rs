@@ -69,8 +69,28 @@ mod tests {
     use std::convert::Infallible;
 
     use futures_util::stream;
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn however_a_body_comes_it_is_what_was_sent_or_too_large(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..8),
+            limit in 0_usize..80,
+        ) {
+            let whole = chunks.concat();
+            let chunks = chunks.into_iter().map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
+            let body = Body::from_stream(stream::iter(chunks));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let read = runtime.unwrap().block_on(read(body, limit, Duration::from_mins(1)));
+            match read {
+                Ok(read) => prop_assert!(read == whole && whole.len() <= limit),
+                Err(BodyError::TooLarge { .. }) => prop_assert!(whole.len() > limit),
+                Err(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
 
     fn body(chunks: Vec<&'static str>) -> Body {
         Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, Infallible>)))

@@ -165,7 +165,36 @@ pub fn token(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn different_texts_are_different_tokens(one in ".{0,12}", other in ".{0,12}") {
+            let tokens = (token(&one), token(&other));
+            prop_assert_eq!(one == other, tokens.0 == tokens.1);
+            prop_assert!(tokens.0.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte)));
+        }
+
+        #[test]
+        fn no_subject_is_read_as_an_edit_that_it_is_not(
+            subject in "tandem\\.in\\.(platform|outside|x)(\\.[a-z0-9_*>.]{0,6}){0,5}|.{0,40}",
+        ) {
+            let Some(read) = edit_of(&subject) else { return Ok(()) };
+            let kind = read.outsider.map_or_else(|| "platform".to_owned(), |it| format!("outside.{it}"));
+            prop_assert_eq!(subject, format!("tandem.in.{kind}.{}.{}", read.org, read.incident));
+        }
+
+        #[test]
+        fn no_answer_leaves_the_name_it_is_for(name in "[a-z]{1,8}", subject in "[a-z.*> ]{0,40}") {
+            let to = format!("tandem.answer.{subject}");
+            if is_answer_to(Some(&name), &to) {
+                let within = format!("tandem.answer.{name}.");
+                prop_assert!(to.starts_with(&within) && !to.contains(['*', '>', ' ']));
+            }
+        }
+    }
 
     #[test]
     fn no_text_can_forge_a_token_or_a_wildcard() {

@@ -22,6 +22,8 @@ pub mod event;
 pub mod feed;
 pub mod field;
 pub mod finding;
+#[cfg(test)]
+mod fuzz;
 pub mod id;
 pub mod incident;
 pub mod integration;

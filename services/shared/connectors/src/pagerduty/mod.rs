@@ -6,6 +6,8 @@ pub mod custom_fields;
 pub mod defaults;
 pub mod directory;
 mod event_type;
+#[cfg(test)]
+mod fuzz;
 pub mod history;
 pub mod plan;
 pub mod priority;
