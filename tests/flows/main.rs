@@ -27,6 +27,7 @@ mod outage;
 mod outsiders;
 mod plan;
 mod questions;
+mod rates;
 mod rules;
 mod secrets;
 mod size;

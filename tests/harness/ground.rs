@@ -101,6 +101,7 @@ impl Ground {
         options: &Options,
     ) -> anyhow::Result<Started> {
         let ops_urls = RefCell::new(Vec::new());
+        let asked = options.env();
         let key = dir.path().join("master.key");
         std::fs::write(&key, "5b".repeat(32))?;
         let address = || anyhow::Ok(format!("127.0.0.1:{}", ports::free()?));
@@ -118,9 +119,8 @@ impl Ground {
                 ("DATABASE_URL", self.database_url.clone()),
                 // A broker that lost its disk has no memory that would be in the way.
                 ("TANDEM_PUBLISH_AGAIN_AFTER", "2".to_owned()),
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", options.collector.clone().unwrap_or_default()),
             ];
-            let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+            let own = own.iter().chain(&asked).map(|(name, value)| (*name, value.as_str()));
             let env = own.chain(more.iter().copied());
             let service = Service::start(ServiceOptions {
                 name: name.to_owned(),

@@ -22,8 +22,20 @@ pub struct Options {
     pub healing: Healing,
     /// Whether admin asks for a token; `im` then has one that may do everything.
     pub require_tokens: bool,
+    /// How many requests a second ingress and admin take from one address, if not as many as usual.
+    pub requests_per_source: Option<u32>,
     /// Where traces and metrics are sent, if anywhere.
     pub collector: Option<String>,
+}
+
+impl Options {
+    /// What each service is told of them.
+    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
+        let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.clone().unwrap_or_default());
+        let rate =
+            self.requests_per_source.map(|it| ("TANDEM_REQUESTS_PER_SOURCE", it.to_string()));
+        [collector].into_iter().chain(rate).collect()
+    }
 }
 
 /// A running system. Dropping it stops everything it started.

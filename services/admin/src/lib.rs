@@ -96,6 +96,12 @@ impl Admin {
         Self { store, bus, keyring, gate, changed, subscribing, problems, replays, plans, stop }
     }
 
+    /// The same, where so many calls a second are taken from one address; 0 for any number.
+    #[must_use]
+    pub fn paced(self, per_second: u32) -> Self {
+        Self { gate: self.gate.paced(per_second), ..self }
+    }
+
     /// Who is let in.
     pub(crate) const fn gate(&self) -> &Gate {
         &self.gate

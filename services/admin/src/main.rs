@@ -72,7 +72,8 @@ async fn serve(
     let bus = Bus::connect(&settings.common.nats_url, NAME).await?;
     let access = settings.access();
     warn(settings, access, tls.is_some());
-    let admin = Admin::new(store, bus.clone(), keyring, access, stop.clone());
+    let admin = Admin::new(store, bus.clone(), keyring, access, stop.clone())
+        .paced(settings.requests_per_source);
 
     stop.spawn_dropped("topology", bus.keep_topology());
     stop.spawn_dropped("publisher", publisher::run(admin.clone()));

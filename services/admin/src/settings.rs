@@ -55,6 +55,15 @@ pub struct Settings {
     /// Let anybody do everything who reaches an address, be it other than loopback
     #[arg(long, env = "TANDEM_ALLOW_UNAUTHENTICATED", conflicts_with = "require_tokens")]
     pub allow_unauthenticated: bool,
+    /// How many calls a second to take from one address; 0 for any number. Behind a proxy, or
+    /// ingress, everybody comes from its address
+    #[arg(
+        long,
+        env = "TANDEM_REQUESTS_PER_SOURCE",
+        value_name = "PER SECOND",
+        default_value_t = 1000
+    )]
+    pub requests_per_source: u32,
     /// What gRPC and REST speak.
     #[command(flatten)]
     pub tls: TlsFiles,

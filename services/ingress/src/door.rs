@@ -1,13 +1,13 @@
 //! What every request shares, and which path leads where.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    extract::State,
-    http::HeaderMap,
-    response::Response,
+    extract::{ConnectInfo, Request, State},
+    http::{Extensions, HeaderMap},
+    response::{IntoResponse as _, Response},
     routing::{any, post},
 };
 use tandem_bus::{
@@ -17,7 +17,7 @@ use tandem_bus::{
 };
 use tandem_connectors::inbound::{Inbound, inbound};
 use tandem_domain::id::IntegrationId;
-use tandem_runtime::ops::Readiness;
+use tandem_runtime::{http::Rates, ops::Readiness};
 use tandem_seal::Keyring;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -47,6 +47,8 @@ pub(crate) struct Door {
     snapshots: Snapshots,
     secrets: Secrets,
     slots: Semaphore,
+    /// What is not signed, and what is refused, by where it comes from.
+    rates: Rates,
 }
 
 /// An integration whose deliveries can be judged.
@@ -74,6 +76,7 @@ impl Door {
         snapshots: Snapshots,
         keyring: Keyring,
         upstream: Option<Upstream>,
+        rates: Rates,
     ) -> Self {
         let secrets = Secrets::new(keyring);
         Self {
@@ -83,6 +86,7 @@ impl Door {
             snapshots,
             secrets,
             slots: Semaphore::new(IN_HAND_KIB as usize),
+            rates,
         }
     }
 
@@ -93,6 +97,14 @@ impl Door {
         let length = length.unwrap_or(BODY_MAX).min(BODY_MAX);
         let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(IN_HAND_KIB);
         self.slots.try_acquire_many(kib + COST_KIB).map_err(|_| Rejection::Overloaded)
+    }
+
+    /// Counts a request that nothing vouches for; refused where too many come from there.
+    pub(crate) fn count(&self, extensions: &Extensions) -> Result<(), Rejection> {
+        let Some(ConnectInfo(source)) = extensions.get::<ConnectInfo<SocketAddr>>() else {
+            return Ok(());
+        };
+        self.rates.take(source.ip()).map_err(|wait| Rejection::TooMany { wait })
     }
 
     /// The integration a path names, as a prefixed id or a bare UUID. A name that makes no sense is
@@ -135,6 +147,9 @@ pub(crate) fn router(door: Door) -> Router {
         .with_state(Arc::new(door))
 }
 
-async fn nowhere(State(_): State<Arc<Door>>) -> Response {
-    forward::no_such_path()
+async fn nowhere(State(door): State<Arc<Door>>, request: Request) -> Response {
+    match door.count(request.extensions()) {
+        Ok(()) => forward::no_such_path(),
+        Err(rejection) => rejection.into_response(),
+    }
 }

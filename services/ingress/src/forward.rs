@@ -113,6 +113,7 @@ pub(crate) async fn forward(
     State(door): State<Arc<Door>>,
     request: Request,
 ) -> Result<Response, Rejection> {
+    door.count(request.extensions())?;
     let Some(upstream) = &door.upstream else { return Ok(no_such_path()) };
     match target(&upstream.base, request.uri()) {
         Some(url) => upstream.ask(url, request).await,

@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tandem_bus::{Bus, Unavailable, config::Snapshots};
 use tandem_runtime::{
     Stop,
-    http::{self, Limits},
+    http::{self, Limits, Rates},
     ops,
     tls::Tls,
 };
@@ -68,7 +68,8 @@ pub async fn start(
     // Not dropped when it is time to stop: it ends after the last request that publishes.
     let (gathering, gathered) = bus.clone().gathering();
     stop.spawn("publishing", gathered);
-    let door = door::Door::new(bus, gathering, snapshots, keyring, upstream);
+    let rates = Rates::per_second(settings.requests_per_source);
+    let door = door::Door::new(bus, gathering, snapshots, keyring, upstream, rates);
     let router = door::router(door).merge(ops::probes(readiness));
     let tls = tls.as_ref().map(Tls::acceptor);
     stop.spawn("http", http::serve(listener, tls, router, Limits::default(), stop.clone()));

@@ -55,15 +55,22 @@ pub(crate) async fn webhook(
         record.id = Empty,
     );
     trace::adopt(&span, traceparent.as_deref());
+    let extensions = request.extensions().clone();
     let taken = tokio::time::timeout(WITHIN, take(&door, &integration, request, traceparent));
     let taken = async { taken.await.unwrap_or(Err(Rejection::TimedOut)) };
     let taken = taken.instrument(span.clone()).await;
     metrics::histogram!("tandem_webhook_seconds").record(started.elapsed());
-    span.in_scope(|| answer(taken))
+    // Whoever goes on being refused is counted and not told of line by line.
+    let is_often = match &taken {
+        Err(Rejection::TooMany { .. }) => true,
+        Err(rejection) if rejection.status().is_client_error() => door.count(&extensions).is_err(),
+        _ => false,
+    };
+    span.in_scope(|| answer(taken, is_often))
 }
 
 /// Counts, logs and answers.
-fn answer(taken: Result<Taken, Rejection>) -> Response {
+fn answer(taken: Result<Taken, Rejection>, is_often: bool) -> Response {
     let (outcome, event_type) = match &taken {
         Ok(taken) => (taken.outcome, taken.label),
         Err(rejection) => (rejection.code(), "none"),
@@ -80,6 +87,8 @@ fn answer(taken: Result<Taken, Rejection>) -> Response {
             let status = rejection.status();
             if status.is_server_error() {
                 tracing::warn!(outcome, error = chain(&rejection), "webhook put off");
+            } else if is_often {
+                tracing::debug!(outcome, "webhook refused, as often before");
             } else {
                 tracing::info!(outcome, error = %rejection, "webhook refused");
             }
@@ -94,6 +103,7 @@ async fn take(
     request: Request,
     traceparent: Option<String>,
 ) -> Result<Taken, Rejection> {
+    admit(door, integration, &request)?;
     let _slot = door.slot(request.body())?;
     let (head, body) = request.into_parts();
     let body = body::read(body, BODY_MAX, BODY_WITHIN).await?;
@@ -124,6 +134,17 @@ async fn take(
         };
     }
     Ok(taken)
+}
+
+/// Lets in what is signed, which alone can tell a good delivery: whoever floods the door may come from
+/// where good ones come from. What is not signed is counted, and too much of it is not even read; for
+/// an integration that may be known soon it is put off as ever.
+fn admit(door: &Door, integration: &str, request: &Request) -> Result<(), Rejection> {
+    match door.addressee(integration) {
+        Ok(to) if to.inbound.is_signed(request.headers()) => Ok(()),
+        Ok(_) => door.count(request.extensions()),
+        Err(unknown) => door.count(request.extensions()).map_err(|_| unknown),
+    }
 }
 
 /// Judges the signature; it is wrong only if every secret that might fit was tried.

@@ -28,6 +28,7 @@ pub(crate) async fn test(
     Path(integration): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Rejection> {
+    door.count(request.extensions())?;
     let _slot = door.slot(request.body())?;
     let (head, body) = request.into_parts();
     let body = body::read(body, BODY_MAX, BODY_WITHIN).await?;

@@ -2,8 +2,10 @@
 //!
 //! PagerDuty drops a delivery for good on any 4xx and stops sending after three of them, so only
 //! what can never become right is one: a signature that is wrong against secrets we hold, a body
-//! that is no delivery, one that is too large, a deleted integration. Whatever may be our own fault
-//! is a 503 and comes again.
+//! that is no delivery, one that is too large, a deleted integration; and 429 for what nobody has
+//! signed, where that comes too often. Whatever may be our own fault is a 503 and comes again.
+
+use std::time::Duration;
 
 use axum::{
     Json,
@@ -25,6 +27,13 @@ pub(crate) enum Rejection {
     /// Too many deliveries are in hand.
     #[error("too many deliveries are in hand")]
     Overloaded,
+    /// It says nothing of who it is from, and too much of that comes from there. Nothing that an
+    /// external system sends is refused for this.
+    #[error("too many requests come from there")]
+    TooMany {
+        /// When to come again.
+        wait: Duration,
+    },
     /// The body was not taken.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -72,6 +81,7 @@ impl Rejection {
         match self {
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Deleted => StatusCode::GONE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Signature(_) => StatusCode::UNAUTHORIZED,
             Self::NotADelivery(_) => StatusCode::BAD_REQUEST,
             Self::Overloaded
@@ -92,6 +102,7 @@ impl Rejection {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Overloaded => "overloaded",
+            Self::TooMany { .. } => "too_many_requests",
             Self::Body(BodyError::TooLarge { .. }) => "too_large",
             Self::Body(BodyError::Slow) => "slow_body",
             Self::Body(BodyError::Broken(_)) => "broken_body",
@@ -115,7 +126,12 @@ impl Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        problem(self.status(), self.code(), &self.to_string())
+        let mut response = problem(self.status(), self.code(), &self.to_string());
+        if let Self::TooMany { wait } = self {
+            let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
     }
 }
 

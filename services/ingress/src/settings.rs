@@ -25,6 +25,15 @@ pub struct Settings {
     /// Where the admin REST API is, to serve the rest of /api/v1 from here; a public door has none
     #[arg(long, env = "TANDEM_API_UPSTREAM", value_parser = upstream)]
     pub api_upstream: Option<Url>,
+    /// How many requests a second to take from one address that nothing vouches for: all but signed
+    /// webhooks; 0 for any number. Behind a proxy everybody comes from its address
+    #[arg(
+        long,
+        env = "TANDEM_REQUESTS_PER_SOURCE",
+        value_name = "PER SECOND",
+        default_value_t = 100
+    )]
+    pub requests_per_source: u32,
     /// What webhooks come over.
     #[command(flatten)]
     pub tls: TlsFiles,

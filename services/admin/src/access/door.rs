@@ -2,21 +2,30 @@
 
 use std::{
     future::Future,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{Method, Response as HttpResponse, StatusCode},
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{Extensions, HeaderValue, Method, Response as HttpResponse, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use tonic::Status;
+use tonic::{
+    Code, Status,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
+use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
 use super::{gate::Gate, rights};
 use crate::rest;
+
+/// What is said to those who ask too often.
+const TOO_OFTEN: &str = "too many calls come from this address: try again a little later";
 
 /// Puts the gate in front of every gRPC service.
 #[derive(Debug, Clone)]
@@ -58,7 +67,11 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = self.gate.clone();
+        let admitted = gate.count(peer(request.extensions()));
         Box::pin(async move {
+            if let Err(wait) = admitted {
+                return Ok(too_often(wait).into_http());
+            }
             let least = match rights::of_path(request.uri().path()) {
                 None => return Ok(Status::unimplemented("there is no such call").into_http()),
                 Some(rights::Least::Nothing) => return inner.call(request).await,
@@ -75,10 +88,32 @@ where
     }
 }
 
+/// Who is at the other end of a gRPC connection.
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let over_tls = || {
+        let info = extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?;
+        info.get_ref().remote_addr()
+    };
+    let plain = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    plain.or_else(over_tls).map(|source| source.ip())
+}
+
+fn too_often(wait: Duration) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(wait));
+    Status::with_error_details(Code::ResourceExhausted, TOO_OFTEN, details)
+}
+
 type HttpRequest<B> = axum::http::Request<B>;
 
 /// Lets requests to the REST API through, each as the call that it stands for.
 pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let source = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    if let Err(wait) = gate.count(source.map(|ConnectInfo(source)| source.ip())) {
+        let mut answer = rest::nothing(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN);
+        let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+        return answer;
+    }
     // Where nothing is, that is all there is to say.
     let Some(path) = request.extensions().get::<MatchedPath>() else {
         return next.run(request).await;

@@ -4,11 +4,11 @@
 //! a token is judged by it, also where none is needed. A refusal says what to do, never which part
 //! of a token was right.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use jiff::{SignedDuration, Timestamp};
-use tandem_runtime::clock;
+use tandem_runtime::{clock, http::Rates};
 use tandem_store::{
     Store,
     tokens::{self, Token},
@@ -41,11 +41,21 @@ pub enum Access {
 pub(crate) struct Gate {
     store: Store,
     access: Access,
+    rates: Arc<Rates>,
 }
 
 impl Gate {
-    pub(crate) const fn new(store: Store, access: Access) -> Self {
-        Self { store, access }
+    pub(crate) fn new(store: Store, access: Access) -> Self {
+        Self { store, access, rates: Arc::new(Rates::per_second(0)) }
+    }
+
+    pub(crate) fn paced(self, per_second: u32) -> Self {
+        Self { rates: Arc::new(Rates::per_second(per_second)), ..self }
+    }
+
+    /// Counts a call; where too many come from there, says in how long one may come again.
+    pub(crate) fn count(&self, source: Option<IpAddr>) -> Result<(), Duration> {
+        source.map_or(Ok(()), |source| self.rates.take(source))
     }
 
     /// The caller, if whoever sends these headers may make a call that takes this much.

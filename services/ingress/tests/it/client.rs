@@ -33,7 +33,7 @@ impl Answer {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
-        assert_eq!(self.header("retry-after").is_some(), self.status == 503);
+        assert_eq!(self.header("retry-after").is_some(), [429, 503].contains(&self.status));
         (self.status, problem["code"].as_str().unwrap().to_owned())
     }
 }

@@ -183,7 +183,8 @@ mod tests {
         ) {
             let Some(read) = edit_of(&subject) else { return Ok(()) };
             let kind = read.outsider.map_or_else(|| "platform".to_owned(), |it| format!("outside.{it}"));
-            prop_assert_eq!(subject, format!("tandem.in.{kind}.{}.{}", read.org, read.incident));
+            let whole = format!("tandem.in.{kind}.{}.{}", read.org, read.incident);
+            prop_assert_eq!(whole.as_str(), subject.as_str());
         }
 
         #[test]

@@ -6,6 +6,7 @@
 //! finished when the process stops.
 
 mod crowd;
+mod rates;
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -28,7 +29,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-pub use self::crowd::{Activity, Crowd, Place};
+pub use self::{
+    crowd::{Activity, Crowd, Place},
+    rates::Rates,
+};
 use crate::Stop;
 
 /// How long a request's head may take to arrive, which bounds how long a connection idles, too.
