@@ -22,6 +22,7 @@ mod escalations;
 mod events;
 mod feed;
 mod garbage;
+mod handbook;
 mod healing;
 mod outage;
 mod outsiders;

@@ -16,6 +16,7 @@ pub struct Im {
     pub(crate) admin_url: String,
     pub(crate) home: PathBuf,
     pub(crate) token: Option<String>,
+    pub(crate) org: Option<String>,
 }
 
 impl Im {
@@ -33,6 +34,12 @@ impl Im {
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same, acting in no organisation but those that the words name.
+    #[must_use]
+    pub fn of_no_org(&self) -> Self {
+        Self { org: None, ..self.clone() }
     }
 
     /// Runs `im` with these words and nothing on standard input.
@@ -56,7 +63,7 @@ impl Im {
             .env_clear()
             .env("HOME", &self.home)
             .env("TANDEM_ADMIN_URL", &self.admin_url)
-            .env("TANDEM_ORG", "demo")
+            .envs(self.org.as_ref().map(|org| ("TANDEM_ORG", org)))
             .envs(self.token.as_ref().map(|token| ("TANDEM_TOKEN", token)))
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())

@@ -117,6 +117,7 @@ impl Stack {
                 admin_url: started.admin_url,
                 home: dir.path().to_owned(),
                 token,
+                org: Some("demo".to_owned()),
             },
             http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?,
             http_url: started.http_url,

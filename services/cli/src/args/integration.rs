@@ -20,7 +20,10 @@ pub(crate) enum IntegrationCommand {
     /// Create an integration, or change the one that is named.
     Configure(Box<Configure>),
     /// List the integrations.
-    List,
+    List {
+        /// Only this one: handle, id or exact name.
+        integration: Option<String>,
+    },
     /// Show one integration.
     Get(Named),
     /// Delete an integration: its webhooks are refused from then on.

@@ -27,6 +27,7 @@ im export --integration prod-pd
 im apply -f tandem.yaml --dry-run
 im apply --file - --yes
 im integration list --output json
+im integration list prod-pd
 im integration get prod-pd
 im integration delete prod-pd
 im integration links prod-pd
@@ -120,6 +121,12 @@ im integration dlq prod-pd --watch
 im integration links prod-pd --watch
 im man
 im man --dir man
+im incident escalate inc_1 --level 2
+im incident page inc_1 --message "please join" --user "Dana Whitlock" --policy "Platform on-call"
+im integration plan prod-pd
+im integration apply prod-pd --max-notifications 20
+im integration policy-mapping list prod-pd
+im integration policy-mapping remove prod-pd "Checkout primary"
 "#;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
@@ -136,6 +143,28 @@ fn every_documented_line_parses() {
     for line in DOCUMENTED.trim().lines() {
         if let Err(refusal) = Cli::try_parse_from(shell_words::split(line).unwrap()) {
             panic!("{line}: {refusal}");
+        }
+    }
+}
+
+#[test]
+fn every_command_is_documented() {
+    let mut documented = std::collections::BTreeSet::new();
+    for line in DOCUMENTED.trim().lines() {
+        let words = shell_words::split(line).unwrap();
+        let matches = Cli::command().try_get_matches_from(words).unwrap();
+        let (mut path, mut at) = (String::new(), &matches);
+        while let Some((name, below)) = at.subcommand() {
+            path = format!("{path} {name}");
+            at = below;
+        }
+        documented.insert(path);
+    }
+    let mut open = vec![(String::new(), Cli::command())];
+    while let Some((path, command)) = open.pop() {
+        assert!(command.has_subcommands() || documented.contains(&path), "im{path} is in no line");
+        for below in command.get_subcommands() {
+            open.push((format!("{path} {}", below.get_name()), below.clone()));
         }
     }
 }

@@ -25,7 +25,8 @@ const PAUSED: &str = "paused";
 pub(super) async fn run(context: &Context, command: IntegrationCommand) -> Result<(), Failure> {
     match command {
         IntegrationCommand::Configure(configure) => configure::run(context, *configure).await,
-        IntegrationCommand::List => list(context).await,
+        IntegrationCommand::List { integration: None } => list(context).await,
+        IntegrationCommand::List { integration: Some(one) } => list_one(context, one).await,
         IntegrationCommand::Get(named) => get(context, named).await,
         IntegrationCommand::Delete { named, yes, etag } => {
             delete(context, named, yes, etag.unwrap_or_default()).await
@@ -135,10 +136,18 @@ async fn list(context: &Context) -> Result<(), Failure> {
     }
 }
 
+async fn list_one(context: &Context, integration: String) -> Result<(), Failure> {
+    let found = found(context, integration).await?;
+    context.show.list(&[json::Integration::from(found)])
+}
+
+async fn found(context: &Context, integration: String) -> Result<v1::Integration, Failure> {
+    let request = v1::GetIntegrationRequest { org: context.org.clone(), integration };
+    Ok(context.client.integrations().get_integration(request).await?.into_inner())
+}
+
 async fn get(context: &Context, named: Named) -> Result<(), Failure> {
-    let request =
-        v1::GetIntegrationRequest { org: context.org.clone(), integration: named.integration };
-    let integration = context.client.integrations().get_integration(request).await?.into_inner();
+    let integration = found(context, named.integration).await?;
     context.show.one(&json::Integration::from(integration))
 }
 
