@@ -40,8 +40,8 @@ const WANTED: [(i32, &[&str]); 17] = [
     (0, &["prod-pd", "pagerduty"]),
     (0, &["manual-review", "100/min"]),
     (0, &["prod-pd"]),
-    // It was deleted just now.
-    (3, &["prod-pd"]),
+    // It was deleted just now, and what is on record of it is still there to be read.
+    (0, &[]),
 ];
 
 /// The lines to type: words, as a shell makes them.

@@ -73,6 +73,29 @@ async fn find(
     choose(found, reference)
 }
 
+/// The same, and where there is none any more, the one that was called so last: what is on record of it
+/// is there to be read.
+async fn find_ever(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    org: &str,
+    reference: &str,
+) -> Result<Stored, Refusal> {
+    let unknown = match find(conn, caller, org, reference).await {
+        Err(refusal @ (Refusal::Unknown { .. } | Refusal::NotAmong { .. })) => refusal,
+        found => return found,
+    };
+    let org = caller.org_or_all(org)?;
+    let all = integrations::list(conn, org.as_ref()).await?;
+    let id = reference.parse::<IntegrationId>().ok();
+    let was_meant = |stored: &Stored| {
+        let integration = &stored.integration;
+        Some(integration.id) == id || integration.handle.as_str() == reference
+    };
+    let ended = all.into_iter().filter(|stored| stored.deleted && was_meant(stored));
+    ended.max_by_key(|stored| stored.updated_at).ok_or(unknown)
+}
+
 /// Says which integrations the organisation has: it may have been taken from a setting unseen.
 async fn elsewhere(
     conn: &mut PgConnection,

@@ -20,7 +20,7 @@ use tandem_store::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{find, incident_id, watching};
+use super::{find_ever, incident_id, watching};
 use crate::{
     Admin,
     caller::Caller,
@@ -120,7 +120,7 @@ async fn filter(
 ) -> Result<(Org, Filter), Refusal> {
     let found = match integration {
         "" => None,
-        named => Some(find(conn, caller, org, named).await?.integration),
+        named => Some(find_ever(conn, caller, org, named).await?.integration),
     };
     let incident = (!incident.is_empty()).then(|| incident_id(incident)).transpose()?;
     let field = (!field.is_empty()).then(|| field.parse::<Field>()).transpose();
