@@ -23,7 +23,16 @@ im conflict list --integration prod-pd
 
 /// What is wanted to be read in the answers, in their order: the exit code and pieces of the text.
 const WANTED: [(i32, &[&str]); 17] = [
-    (0, &["prod-pd", "Production PagerDuty", "bidirectional", "next: have webhooks sent"]),
+    (
+        0,
+        &[
+            "prod-pd",
+            "Production PagerDuty",
+            "bidirectional",
+            "it is unverified",
+            "next: have webhooks sent",
+        ],
+    ),
     (0, &["last-write-wins"]),
     (0, &["ownership-priority"]),
     (0, &["manual-review"]),

@@ -41,6 +41,14 @@ pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), F
         integration = subscribed(context, integration).await?;
     }
     context.show.one(&integration)?;
+    if is_new {
+        // Nothing was asked of the account for it, so that it works while that is away.
+        context.show.next_step(&format!(
+            "it is unverified; ask the account whether the connection works:\n  \
+             im integration test {}",
+            integration.handle
+        ));
+    }
     if subscribes && !is_confirmed(&integration) {
         context.show.next_step(&format!(
             "the webhook subscription is not confirmed yet; see what it waits for:\n  \
