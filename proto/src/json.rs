@@ -15,6 +15,7 @@ mod token;
 use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::{
@@ -56,7 +57,7 @@ pub use self::{
 use crate::{v1, words::Word};
 
 /// [`v1::Incident`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Incident {
     pub id: String,
@@ -97,7 +98,7 @@ impl From<v1::Incident> for Incident {
 }
 
 /// [`v1::RecordRef`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct RecordRef {
     pub integration: String,
@@ -118,7 +119,7 @@ impl From<v1::RecordRef> for RecordRef {
 }
 
 /// [`v1::TimelineEntry`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct TimelineEntry {
     pub position: i64,

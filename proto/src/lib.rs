@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod lock;
+pub mod told;
 pub mod words;
 
 /// Messages, clients and servers of package `tandem.v1`.

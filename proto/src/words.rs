@@ -36,6 +36,40 @@ pub trait Word: Copy + PartialEq + Sized + 'static {
     }
 }
 
+/// The words of the enum that the contract calls by this name; none where it has no such enum.
+pub fn of(name: &str) -> Option<Vec<&'static str>> {
+    Some(match name {
+        "ConflictReason" => all::<ConflictReason>(),
+        "ConflictStanding" => all::<ConflictStanding>(),
+        "ConflictStrategy" => all::<ConflictStrategy>(),
+        "ConflictTake" => all::<ConflictTake>(),
+        "DeadLetterDirection" => all::<DeadLetterDirection>(),
+        "DeadLetterKind" => all::<DeadLetterKind>(),
+        "DeadLetterState" => all::<DeadLetterState>(),
+        "Direction" => all::<Direction>(),
+        "FieldMappingKind" => all::<FieldMappingKind>(),
+        "LinkState" => all::<LinkState>(),
+        "PartnerKind" => all::<PartnerKind>(),
+        "PersonMatch" => all::<PersonMatch>(),
+        "PlanLineKind" => all::<PlanLineKind>(),
+        "PlanLineState" => all::<PlanLineState>(),
+        "PlanState" => all::<PlanState>(),
+        "Role" => all::<Role>(),
+        "Sending" => all::<Sending>(),
+        "ServiceMatch" => all::<ServiceMatch>(),
+        "Severity" => all::<Severity>(),
+        "Side" => all::<Side>(),
+        "Status" => all::<Status>(),
+        "SyncState" => all::<SyncState>(),
+        "Verdict" => all::<Verdict>(),
+        _ => return None,
+    })
+}
+
+fn all<W: Word>() -> Vec<&'static str> {
+    W::WORDS.iter().map(|(_, word)| *word).collect()
+}
+
 impl Word for Direction {
     const WORDS: &'static [(Self, &'static str)] = &[
         (Self::Inbound, "inbound"),

@@ -1,12 +1,13 @@
 //! Decisions, the stories they tell, and their proof, as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known, number};
 use crate::{v1, words::Word};
 
 /// [`v1::Decision`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Decision {
     pub id: String,
@@ -65,7 +66,7 @@ impl From<v1::Decision> for Decision {
 }
 
 /// [`v1::ExplainIncidentResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Explanation {
     pub incident: String,
@@ -81,7 +82,7 @@ impl From<v1::ExplainIncidentResponse> for Explanation {
 }
 
 /// [`v1::FieldStory`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct FieldStory {
     pub field: String,
@@ -108,7 +109,7 @@ impl From<v1::FieldStory> for FieldStory {
 }
 
 /// [`v1::ExplainedStep`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ExplainedStep {
     pub time: Option<String>,
@@ -131,7 +132,7 @@ impl From<v1::ExplainedStep> for ExplainedStep {
 }
 
 /// [`v1::ExplainedWrite`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ExplainedWrite {
     pub link: String,
@@ -154,7 +155,7 @@ impl From<v1::ExplainedWrite> for ExplainedWrite {
 }
 
 /// [`v1::ExplainedSide`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ExplainedSide {
     pub link: String,
@@ -183,7 +184,7 @@ impl From<v1::ExplainedSide> for ExplainedSide {
 }
 
 /// [`v1::VerifyAuditResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Verification {
     pub intact: bool,
@@ -208,7 +209,7 @@ impl From<v1::VerifyAuditResponse> for Verification {
 }
 
 /// [`v1::AuditFault`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AuditFault {
     pub incident: Option<String>,
@@ -222,7 +223,7 @@ impl From<v1::AuditFault> for AuditFault {
 }
 
 /// [`v1::AdminAuditEntry`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AdminAuditEntry {
     pub position: i64,

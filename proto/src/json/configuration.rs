@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::Configuration`] as JSON and YAML.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Configuration {
@@ -55,7 +56,7 @@ const fn yes() -> bool {
 }
 
 /// The conditions of a [`v1::Scope`], without those that are not set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConfiguredScope {
@@ -79,7 +80,7 @@ impl ConfiguredScope {
 }
 
 /// [`v1::FieldConfiguration`] as JSON and YAML, under the field's name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct FieldConfiguration {
@@ -100,7 +101,7 @@ pub struct FieldConfiguration {
 }
 
 /// [`v1::MappingRow`] as JSON and YAML.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConfiguredRow {
@@ -111,7 +112,7 @@ pub struct ConfiguredRow {
 }
 
 /// [`v1::MappedService`] as JSON and YAML.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct MappedService {
@@ -272,7 +273,7 @@ fn word<W: Word + Default>(
 }
 
 /// [`v1::AppliedConfiguration`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AppliedConfiguration {
     pub before: Option<Configuration>,
@@ -295,7 +296,7 @@ impl From<v1::AppliedConfiguration> for AppliedConfiguration {
 }
 
 /// [`v1::ConfigurationVersion`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConfigurationVersion {
     pub version: i64,

@@ -1,6 +1,7 @@
 //! Dead letters and their replays as JSON. A message is text, since it may be anything; where it is JSON, it is shown
 //! as such.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -8,7 +9,7 @@ use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::DeadLetter`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct DeadLetter {
     pub id: String,
@@ -65,7 +66,7 @@ impl From<v1::DeadLetter> for DeadLetter {
 }
 
 /// [`v1::DeadLetterCall`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct DeadLetterCall {
     pub method: String,
@@ -80,7 +81,7 @@ impl From<v1::DeadLetterCall> for DeadLetterCall {
 }
 
 /// [`v1::DeadLetterAnswer`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct DeadLetterAnswer {
     pub status: u32,
@@ -94,7 +95,7 @@ impl From<v1::DeadLetterAnswer> for DeadLetterAnswer {
 }
 
 /// [`v1::DeadLetterGroup`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct DeadLetterGroup {
     pub group: String,
@@ -119,7 +120,7 @@ impl From<v1::DeadLetterGroup> for DeadLetterGroup {
 }
 
 /// [`v1::ReplayPreview`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ReplayPreview {
     pub subject: String,
@@ -140,7 +141,7 @@ impl From<v1::ReplayPreview> for ReplayPreview {
 }
 
 /// [`v1::ReplayDeadLetterResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ReplayedLetter {
     pub dead_letter: Option<DeadLetter>,
@@ -157,7 +158,7 @@ impl From<v1::ReplayDeadLetterResponse> for ReplayedLetter {
 }
 
 /// [`v1::Replay`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Replay {
     pub id: String,

@@ -1,12 +1,13 @@
 //! What an external account has as JSON: each list with when it was read.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::Reading`] as JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Reading {
     pub read_time: Option<String>,
@@ -28,7 +29,7 @@ impl From<Option<v1::Reading>> for Reading {
 }
 
 /// [`v1::ListOnCallResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct OnCalls {
     pub on_call: Vec<OnCall>,
@@ -44,7 +45,7 @@ impl From<v1::ListOnCallResponse> for OnCalls {
 }
 
 /// [`v1::OnCall`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct OnCall {
     pub user: String,
@@ -77,7 +78,7 @@ impl From<v1::OnCall> for OnCall {
 }
 
 /// [`v1::ListUsersResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountUsers {
     pub users: Vec<AccountUser>,
@@ -101,7 +102,7 @@ impl From<v1::ListUsersResponse> for AccountUsers {
 }
 
 /// [`v1::AccountUser`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountUser {
     pub id: String,
@@ -126,7 +127,7 @@ impl From<v1::AccountUser> for AccountUser {
 }
 
 /// [`v1::PlatformPerson`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct PlatformPerson {
     pub platform: String,
@@ -134,7 +135,7 @@ pub struct PlatformPerson {
 }
 
 /// [`v1::ListServicesResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountServices {
     pub services: Vec<AccountService>,
@@ -154,7 +155,7 @@ impl From<v1::ListServicesResponse> for AccountServices {
 }
 
 /// [`v1::AccountService`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountService {
     pub id: String,
@@ -183,7 +184,7 @@ impl From<v1::AccountService> for AccountService {
 }
 
 /// [`v1::ListEscalationPoliciesResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountEscalationPolicies {
     pub escalation_policies: Vec<AccountEscalationPolicy>,
@@ -210,7 +211,7 @@ impl From<v1::ListEscalationPoliciesResponse> for AccountEscalationPolicies {
 }
 
 /// [`v1::AccountEscalationPolicy`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountEscalationPolicy {
     pub id: String,
@@ -219,7 +220,7 @@ pub struct AccountEscalationPolicy {
 }
 
 /// [`v1::EscalationLevel`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct EscalationLevel {
     pub delay_minutes: i64,
@@ -227,7 +228,7 @@ pub struct EscalationLevel {
 }
 
 /// [`v1::ListPrioritiesResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountPriorities {
     pub priorities: Vec<AccountPriority>,
@@ -248,7 +249,7 @@ impl From<v1::ListPrioritiesResponse> for AccountPriorities {
 }
 
 /// [`v1::AccountPriority`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct AccountPriority {
     pub id: String,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::Integration`] as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Integration {
     pub id: String,
@@ -73,7 +74,7 @@ impl From<v1::Integration> for Integration {
 }
 
 /// [`v1::ManagedSubscription`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ManagedSubscription {
     pub id: String,
@@ -96,7 +97,7 @@ impl From<v1::ManagedSubscription> for ManagedSubscription {
 }
 
 /// [`v1::Scope`] as JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Scope {
     pub services: Vec<String>,
@@ -119,7 +120,7 @@ impl From<v1::Scope> for Scope {
 }
 
 /// [`v1::ClockDifference`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ClockDifference {
     pub least_us: i64,
@@ -135,7 +136,7 @@ impl From<v1::ClockDifference> for ClockDifference {
 }
 
 /// [`v1::ServiceMapping`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ServiceMapping {
     pub integration: String,
@@ -156,7 +157,7 @@ impl From<v1::ServiceMapping> for ServiceMapping {
 }
 
 /// [`v1::FieldOwnership`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct FieldOwnership {
     pub integration: String,
@@ -185,7 +186,7 @@ impl From<v1::FieldOwnership> for FieldOwnership {
 }
 
 /// [`v1::FieldMapping`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct FieldMapping {
     pub integration: String,
@@ -218,7 +219,7 @@ impl From<v1::FieldMapping> for FieldMapping {
 }
 
 /// [`v1::MappingRow`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct MappingRow {
     pub platform: String,
@@ -233,7 +234,7 @@ impl From<v1::MappingRow> for MappingRow {
 }
 
 /// [`v1::IgnoredEvents`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct IgnoredEvents {
     pub reason: String,
@@ -254,7 +255,7 @@ impl From<v1::IgnoredEvents> for IgnoredEvents {
 }
 
 /// [`v1::IgnoredEvent`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct IgnoredEvent {
     pub event: String,

@@ -1,12 +1,13 @@
 //! Links and conflicts as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known, number};
 use crate::{v1, words::Word};
 
 /// [`v1::Link`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Link {
     pub id: String,
@@ -51,7 +52,7 @@ impl From<v1::Link> for Link {
 }
 
 /// [`v1::ChangeLinkResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ChangedLink {
     pub link: Option<Link>,
@@ -65,7 +66,7 @@ impl From<v1::ChangeLinkResponse> for ChangedLink {
 }
 
 /// [`v1::Conflict`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Conflict {
     pub id: String,
@@ -110,7 +111,7 @@ impl From<v1::Conflict> for Conflict {
 }
 
 /// [`v1::ConflictCandidate`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConflictCandidate {
     pub side: Option<&'static str>,
@@ -135,7 +136,7 @@ impl From<v1::ConflictCandidate> for ConflictCandidate {
 }
 
 /// [`v1::ConflictEnding`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConflictEnding {
     pub take: Option<&'static str>,
@@ -156,7 +157,7 @@ impl From<v1::ConflictEnding> for ConflictEnding {
 }
 
 /// [`v1::ConflictChoice`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConflictChoice {
     pub take: Option<&'static str>,
@@ -177,7 +178,7 @@ impl From<v1::ConflictChoice> for ConflictChoice {
 }
 
 /// [`v1::ConflictResolution`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct ConflictResolution {
     pub conflict: String,

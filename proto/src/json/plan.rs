@@ -1,12 +1,13 @@
 //! Plans and their lines as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::Plan`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Plan {
     pub id: String,
@@ -63,7 +64,7 @@ impl From<v1::Plan> for Plan {
 }
 
 /// A plan with its lines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the messages, documented there")]
 pub struct PlanWithLines {
     #[serde(flatten)]
@@ -72,7 +73,7 @@ pub struct PlanWithLines {
 }
 
 /// [`v1::LeftOut`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct LeftOut {
     pub reason: String,
@@ -87,7 +88,7 @@ impl From<v1::LeftOut> for LeftOut {
 }
 
 /// [`v1::WithoutPartner`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct WithoutPartner {
     pub kind: Option<&'static str>,
@@ -103,7 +104,7 @@ impl From<v1::WithoutPartner> for WithoutPartner {
 }
 
 /// [`v1::Paging`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Paging {
     pub notifications: i64,
@@ -124,7 +125,7 @@ impl From<v1::Paging> for Paging {
 }
 
 /// [`v1::PagedPerson`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct PagedPerson {
     pub user: String,
@@ -140,7 +141,7 @@ impl From<v1::PagedPerson> for PagedPerson {
 }
 
 /// [`v1::PlanProgress`] as JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct PlanProgress {
     pub total: i64,
@@ -158,7 +159,7 @@ impl From<v1::PlanProgress> for PlanProgress {
 }
 
 /// [`v1::PlanLine`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct PlanLine {
     pub position: i64,
@@ -193,7 +194,7 @@ impl From<v1::PlanLine> for PlanLine {
 }
 
 /// [`v1::PlanChange`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct PlanChange {
     pub side: Option<&'static str>,

@@ -1,12 +1,13 @@
 //! How integrations are doing as JSON, and the checks of a connection.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ClockDifference, IgnoredEvents, instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::SyncStatus`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct SyncStatus {
     pub integration: String,
@@ -72,7 +73,7 @@ impl From<v1::SyncStatus> for SyncStatus {
 }
 
 /// [`v1::WebhookSubscriptions`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct WebhookSubscriptions {
     pub sending: Option<&'static str>,
@@ -95,7 +96,7 @@ impl From<v1::WebhookSubscriptions> for WebhookSubscriptions {
 }
 
 /// [`v1::NeverTold`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct NeverTold {
     pub count: i64,
@@ -112,7 +113,7 @@ impl From<v1::NeverTold> for NeverTold {
 }
 
 /// [`v1::HealingProgress`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct HealingProgress {
     pub reach_time: Option<String>,
@@ -135,7 +136,7 @@ impl From<v1::HealingProgress> for HealingProgress {
 }
 
 /// [`v1::OutboundQueue`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct OutboundQueue {
     pub lanes: Vec<Lane>,
@@ -150,7 +151,7 @@ pub struct OutboundQueue {
 }
 
 /// [`v1::Waiting`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Waiting {
     pub link: String,
@@ -191,7 +192,7 @@ impl From<v1::OutboundQueue> for OutboundQueue {
 }
 
 /// [`v1::Lane`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Lane {
     pub name: String,
@@ -199,7 +200,7 @@ pub struct Lane {
 }
 
 /// [`v1::Retry`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Retry {
     pub link: String,
@@ -211,7 +212,7 @@ pub struct Retry {
 }
 
 /// [`v1::LinkCounts`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct LinkCounts {
     pub in_step: i64,
@@ -222,7 +223,7 @@ pub struct LinkCounts {
 }
 
 /// [`v1::LinkFreshness`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct LinkFreshness {
     pub links: i64,
@@ -231,7 +232,7 @@ pub struct LinkFreshness {
 }
 
 /// [`v1::TestIntegrationResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Checkup {
     pub ok: bool,
@@ -245,7 +246,7 @@ impl From<v1::TestIntegrationResponse> for Checkup {
 }
 
 /// [`v1::Check`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Check {
     pub name: String,

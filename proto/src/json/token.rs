@@ -1,12 +1,13 @@
 //! Tokens and master keys as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{instant, known};
 use crate::{v1, words::Word};
 
 /// [`v1::Token`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Token {
     pub id: String,
@@ -39,7 +40,7 @@ impl From<v1::Token> for Token {
 }
 
 /// [`v1::CreateTokenResponse`] as JSON: the one place where a token's text is written.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct NewToken {
     #[serde(flatten)]
@@ -60,7 +61,7 @@ impl From<v1::CreateTokenResponse> for NewToken {
 }
 
 /// [`v1::Key`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Key {
     pub id: String,
@@ -77,7 +78,7 @@ impl From<v1::Key> for Key {
 }
 
 /// [`v1::RotateKeysResponse`] as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of the message, documented there")]
 pub struct Rotation {
     pub key: String,

@@ -8,14 +8,16 @@ use tandem_domain::{
 };
 use tandem_proto::{v1, words::Word as _};
 
-const NAME_MAX: usize = 120;
-const URL_MAX: usize = 2048;
+/// What organisations and handles look like.
+pub(crate) const SLUG: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+pub(crate) const NAME_MAX: usize = 120;
+pub(crate) const URL_MAX: usize = 2048;
 const EMAIL_MAX: usize = 254;
 const SECRET_MAX: usize = 1024;
 /// PagerDuty answers 960 calls a minute; no connector needs more so far.
-const RATE_LIMIT: std::ops::RangeInclusive<u32> = 1..=960;
+pub(crate) const RATE_LIMIT: std::ops::RangeInclusive<u32> = 1..=960;
 /// A larger factor would only hide that waits are capped anyway.
-const BACKOFF: std::ops::RangeInclusive<f64> = 1.0..=100.0;
+pub(crate) const BACKOFF: std::ops::RangeInclusive<f64> = 1.0..=100.0;
 /// The priorities an owner may be given.
 const PRIORITY: std::ops::RangeInclusive<u32> = 0..=1000;
 

@@ -4,17 +4,21 @@
 //! call in-process, and turns the answer or the refusal into JSON. Who may make it is judged by the
 //! call that [`served`] says it is.
 
+mod answers;
 mod asked;
 mod audit;
 mod configuration;
 mod conflicts;
 mod dead_letters;
+mod document;
 mod incidents;
 mod integrations;
 mod links;
+mod misread;
 mod plans;
 mod problem;
 mod questions;
+mod routes;
 mod served;
 mod tokens;
 
@@ -24,10 +28,9 @@ use axum::{
     BoxError, Router,
     error_handling::HandleErrorLayer,
     extract::DefaultBodyLimit,
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware,
-    response::{IntoResponse as _, Response},
-    routing::get,
+    response::Response,
 };
 use tandem_runtime::{
     Stop,
@@ -36,11 +39,13 @@ use tandem_runtime::{
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::error::Elapsed};
 
+use self::routes::Routes;
 use crate::{Admin, access::door, tls::Tls};
 
+pub use self::document::document;
 #[cfg(test)]
 pub(crate) use self::served::SERVED;
-pub(crate) use self::served::call;
+pub(crate) use self::served::{allowed, call};
 
 /// The largest body: an edited message of a dead letter.
 const BODY_MAX: usize = 256 * 1024;
@@ -60,22 +65,9 @@ struct Rest {
 /// The router of the REST API, probes included.
 pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> Router {
     let public_url = public_url.map(|url| Arc::from(url.trim_end_matches('/')));
-    Router::new()
-        .route("/api/v1/integrations", get(integrations::list).post(integrations::create))
-        .route("/api/v1/integrations/{integration}", get(integrations::get))
-        .merge(configuration::routes())
-        .merge(dead_letters::routes())
-        .merge(conflicts::routes())
-        .merge(incidents::routes())
-        .merge(links::routes())
-        .merge(audit::routes())
-        .merge(questions::routes())
-        .merge(plans::routes())
-        .merge(tokens::routes())
-        .fallback(|| async { nothing(StatusCode::NOT_FOUND, "there is nothing at this address") })
-        .method_not_allowed_fallback(|| async {
-            nothing(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
-        })
+    routes()
+        .router
+        .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(admin.gate().clone(), door::guard))
         .layer(
@@ -86,7 +78,22 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
                 .timeout(WITHIN),
         )
         .with_state(Rest { admin, public_url })
+        .merge(document::served())
         .merge(probes(readiness))
+}
+
+/// Every address of the API, and what answers there.
+fn routes() -> Routes {
+    integrations::routes()
+        .merge(configuration::routes())
+        .merge(dead_letters::routes())
+        .merge(conflicts::routes())
+        .merge(incidents::routes())
+        .merge(links::routes())
+        .merge(audit::routes())
+        .merge(questions::routes())
+        .merge(plans::routes())
+        .merge(tokens::routes())
 }
 
 /// Says that there is no room, or that it took too long, which a slow body may be the reason of.
@@ -97,12 +104,29 @@ async fn overloaded(error: BoxError) -> Response {
         "too many requests are in hand: try again"
     };
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    problem::answer(status, "not available", detail.to_owned(), Vec::new()).into_response()
+    problem::answer(status, "not available", detail.to_owned(), Vec::new())
 }
 
 /// The answer where nothing is.
+async fn nowhere() -> Response {
+    let detail = "there is nothing at this address: /api/v1/openapi.json names all that there are";
+    nothing(StatusCode::NOT_FOUND, detail)
+}
+
+/// The answer to what is not looked at any further.
 pub(crate) fn nothing(status: StatusCode, detail: &str) -> Response {
-    problem::answer(status, "not served", detail.to_owned(), Vec::new()).into_response()
+    problem::answer(status, "not served", detail.to_owned(), Vec::new())
+}
+
+/// The answer to a method that an address does not take.
+pub(crate) fn not_this_way(allowed: &str) -> Response {
+    let detail = format!("this address does not take this method, but {allowed}");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = problem::answer(status, "not served", detail, Vec::new());
+    if let Ok(allowed) = allowed.parse() {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 /// Serves the router until it is time to stop; answers where, which matters when `addr` has port 0.

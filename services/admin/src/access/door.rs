@@ -123,8 +123,7 @@ pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
         method => method,
     };
     let Some(least) = rest::call(method, path.as_str()).and_then(rights::of) else {
-        let detail = "this address does not take this method";
-        return rest::nothing(StatusCode::METHOD_NOT_ALLOWED, detail);
+        return rest::not_this_way(&rest::allowed(path.as_str()));
     };
     match gate.admit(least, request.headers()).await {
         Ok(caller) => {

@@ -1,39 +1,96 @@
-//! What handlers have in common: queries, bodies and words, each refused in the same way.
+//! What requests are read by: queries, bodies, names in the address and words, each refused in the same way, by
+//! the name of what is wrong.
 
 use axum::{
     Json,
     extract::{
-        Query,
-        rejection::{JsonRejection, QueryRejection},
+        FromRequest, FromRequestParts, Path, Query, Request,
+        path::ErrorKind,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    response::Response,
+    http::request::Parts,
 };
-use serde::Deserialize;
-use tandem_proto::words::Word;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, de::DeserializeOwned};
+use tandem_proto::{v1, words::Word};
 
-use super::problem;
-use crate::refusal::Refusal;
+use super::{misread, problem::Unreadable};
+use crate::refusal::{Refusal, Violation};
 
-/// A query as the extractor gives it.
-pub(super) type Queried<T> = Result<Query<T>, QueryRejection>;
+/// A query that could be read.
+pub(super) struct Queried<T>(pub(super) T);
+
+/// A body that could be read.
+pub(super) struct Body<T>(pub(super) T);
+
+/// What the address names: a handle, an id or a name.
+pub(super) struct InPath(pub(super) String);
 
 /// The organisation that a name is looked for in.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Within {
     pub(super) organization_id: String,
 }
 
-/// The query, or why it cannot be used.
-pub(super) fn query<T>(asked: Queried<T>) -> Result<T, Refusal> {
-    let refused = |rejection: QueryRejection| Refusal::invalid("query", rejection.body_text());
-    asked.map(|Query(asked)| asked).map_err(refused)
+/// Secrets that are handed over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Credentials {
+    #[schemars(with = "Option<String>", extend("format" = "password", "writeOnly" = true))]
+    token: Option<SecretString>,
+    #[schemars(with = "Option<String>", extend("format" = "password", "writeOnly" = true))]
+    signing_secret: Option<SecretString>,
 }
 
-/// The body, or the answer to one that cannot be used.
-#[expect(clippy::result_large_err, reason = "the error is the answer, made once")]
-pub(super) fn body<T>(asked: Result<Json<T>, JsonRejection>) -> Result<T, Response> {
-    asked.map(|Json(body)| body).map_err(|rejection| problem::unreadable(&rejection))
+impl From<Credentials> for v1::Credentials {
+    fn from(from: Credentials) -> Self {
+        let exposed = |secret: Option<SecretString>| {
+            secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
+        };
+        Self { token: exposed(from.token), signing_secret: exposed(from.signing_secret) }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Queried<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let read = Query::<T>::from_request_parts(parts, state).await;
+        let refused = |rejection: QueryRejection| {
+            let (field, problem) = misread::query(&rejection)
+                .unwrap_or_else(|| ("query".to_owned(), rejection.body_text()));
+            Refusal::Invalid(vec![Violation::new(field, problem)])
+        };
+        read.map(|Query(asked)| Self(asked)).map_err(refused)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Unreadable;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Unreadable> {
+        let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
+        read.map(|Json(body)| Self(body)).map_err(|rejection| Unreadable::body(&rejection))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InPath {
+    type Rejection = Unreadable;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unreadable> {
+        let read: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        let refused = |rejection: PathRejection| match rejection {
+            PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {
+                ErrorKind::InvalidUtf8InPathParam { key } => Unreadable::path(key),
+                _ => Unreadable::path("path".to_owned()),
+            },
+            _ => Unreadable::path("path".to_owned()),
+        };
+        read.map(|Path(name)| Self(name)).map_err(refused)
+    }
 }
 
 /// The value of a word; left out, the unspecified one.

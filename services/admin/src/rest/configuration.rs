@@ -3,20 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json, Router,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    asked::{Body, Credentials, InPath, Queried},
+    routes::Routes,
+};
 use crate::{
     api::configuration,
     caller::Caller,
@@ -24,15 +20,16 @@ use crate::{
 };
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/configuration", get(export).post(apply))
-        .route("/api/v1/integrations/{integration}/versions", get(versions))
-        .route("/api/v1/integrations/{integration}/rollback", post(roll_back))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/api/v1/configuration", export)
+        .post("/api/v1/configuration", apply)
+        .get("/api/v1/integrations/{integration}/versions", versions)
+        .post("/api/v1/integrations/{integration}/rollback", roll_back)
 }
 
 /// Which configurations are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Wanted {
     organization_id: String,
@@ -40,16 +37,17 @@ struct Wanted {
 }
 
 /// Which versions are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Listed {
     organization_id: String,
+    #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
 }
 
 /// The body that applies configurations.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Application {
     #[serde(default)]
@@ -62,15 +60,8 @@ struct Application {
     validate_only: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Credentials {
-    token: Option<SecretString>,
-    signing_secret: Option<SecretString>,
-}
-
 /// The body that brings a version back.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Back {
     #[serde(default)]
@@ -82,18 +73,18 @@ struct Back {
     validate_only: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Exported {
     organization_id: String,
     integrations: Vec<json::Configuration>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Applied {
     integrations: Vec<json::AppliedConfiguration>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     versions: Vec<json::ConfigurationVersion>,
     next_page_token: String,
@@ -102,28 +93,24 @@ struct Page {
 async fn export(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Wanted { organization_id: org, integration } = asked::query(asked)?;
+    Queried(asked): Queried<Wanted>,
+) -> Result<Json<Exported>, Refusal> {
+    let Wanted { organization_id: org, integration } = asked;
     let request = v1::ExportConfigurationRequest { org, integration };
     let found = configuration::export(&rest.admin, &caller, request).await?;
     let integrations = found.integrations.into_iter().map(Into::into).collect();
-    Ok(Json(Exported { organization_id: found.org, integrations }).into_response())
+    Ok(Json(Exported { organization_id: found.org, integrations }))
 }
 
 async fn apply(
     State(rest): State<Rest>,
     caller: Caller,
-    body: Result<Json<Application>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    Body(body): Body<Application>,
+) -> Result<Json<Applied>, Refusal> {
     let request = body.into_message()?;
     let applied = configuration::apply(&rest.admin, &caller, request).await?;
     let integrations = applied.integrations.into_iter().map(Into::into).collect();
-    Ok(Json(Applied { integrations }).into_response())
+    Ok(Json(Applied { integrations }))
 }
 
 impl Application {
@@ -154,41 +141,28 @@ impl Application {
     }
 }
 
-impl From<Credentials> for v1::Credentials {
-    fn from(from: Credentials) -> Self {
-        let exposed = |secret: Option<SecretString>| {
-            secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
-        };
-        Self { token: exposed(from.token), signing_secret: exposed(from.signing_secret) }
-    }
-}
-
 async fn versions(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(integration): Path<String>,
-    asked: Result<Query<Listed>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Listed { organization_id: org, page_size, page_token } = asked::query(asked)?;
+    InPath(integration): InPath,
+    Queried(asked): Queried<Listed>,
+) -> Result<Json<Page>, Refusal> {
+    let Listed { organization_id: org, page_size, page_token } = asked;
     let request = v1::ListConfigurationVersionsRequest { org, integration, page_size, page_token };
     let page = configuration::versions(&rest.admin, &caller, request).await?;
     let versions = page.versions.into_iter().map(Into::into).collect();
-    Ok(Json(Page { versions, next_page_token: page.next_page_token }).into_response())
+    Ok(Json(Page { versions, next_page_token: page.next_page_token }))
 }
 
 async fn roll_back(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(integration): Path<String>,
-    body: Result<Json<Back>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(integration): InPath,
+    Body(body): Body<Back>,
+) -> Result<Json<json::AppliedConfiguration>, Refusal> {
     let Back { organization_id: org, version, etag, validate_only } = body;
     let request =
         v1::RollBackConfigurationRequest { org, integration, version, etag, validate_only };
     let back = configuration::roll_back(&rest.admin, &caller, request).await?;
-    Ok(Json(json::AppliedConfiguration::from(back)).into_response())
+    Ok(Json(json::AppliedConfiguration::from(back)))
 }

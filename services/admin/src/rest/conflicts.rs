@@ -1,15 +1,15 @@
 //! `/api/v1/conflicts` as JSON: the same calls as the gRPC service.
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    asked::{self, Body, InPath, Queried, Within},
+    routes::Routes,
+};
 use crate::{
     api::conflict::{self, resolve},
     caller::Caller,
@@ -17,16 +17,16 @@ use crate::{
 };
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/conflicts", get(list))
-        .route("/api/v1/conflicts/resolve", post(resolve_many))
-        .route("/api/v1/conflicts/{conflict}", get(one))
-        .route("/api/v1/conflicts/{conflict}/resolve", post(resolve_one))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/api/v1/conflicts", list)
+        .post("/api/v1/conflicts/resolve", resolve_many)
+        .get("/api/v1/conflicts/{conflict}", one)
+        .post("/api/v1/conflicts/{conflict}/resolve", resolve_one)
 }
 
 /// What a list may be asked with.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Asked {
     organization_id: String,
@@ -34,12 +34,13 @@ struct Asked {
     incident: String,
     field: String,
     standing: Option<String>,
+    #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
 }
 
 /// The body that decides one.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Decided {
     organization_id: String,
@@ -48,7 +49,7 @@ struct Decided {
 }
 
 /// The body that decides many.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Many {
     organization_id: String,
@@ -61,19 +62,19 @@ struct Many {
     page_token: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     conflicts: Vec<json::Conflict>,
     next_page_token: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answer {
     conflict: Option<json::Conflict>,
     pending: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answers {
     resolutions: Vec<json::ConflictResolution>,
     next_page_token: String,
@@ -82,9 +83,8 @@ struct Answers {
 async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let asked = asked::query(asked)?;
+    Queried(asked): Queried<Asked>,
+) -> Result<Json<Page>, Refusal> {
     let mut checks = Checks::default();
     let standing = checks.take("standing", asked::word::<v1::ConflictStanding>(asked.standing));
     checks.finish()?;
@@ -99,31 +99,27 @@ async fn list(
     };
     let page = conflict::list(&rest.admin, &caller, request).await?;
     let conflicts = page.conflicts.into_iter().map(Into::into).collect();
-    Ok(Json(Page { conflicts, next_page_token: page.next_page_token }).into_response())
+    Ok(Json(Page { conflicts, next_page_token: page.next_page_token }))
 }
 
 async fn one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let org = asked::query(asked)?.organization_id;
+    InPath(id): InPath,
+    Queried(asked): Queried<Within>,
+) -> Result<Json<json::Conflict>, Refusal> {
+    let org = asked.organization_id;
     let found =
         conflict::get(&rest.admin, &caller, v1::GetConflictRequest { org, conflict: id }).await?;
-    Ok(Json(json::Conflict::from(found)).into_response())
+    Ok(Json(json::Conflict::from(found)))
 }
 
 async fn resolve_one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<Decided>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(id): InPath,
+    Body(body): Body<Decided>,
+) -> Result<Json<Answer>, Refusal> {
     let request = v1::ResolveConflictRequest {
         org: body.organization_id,
         conflict: id,
@@ -133,18 +129,14 @@ async fn resolve_one(
     };
     let decided = resolve::one(&rest.admin, &caller, request).await?;
     let answer = Answer { conflict: decided.conflict.map(Into::into), pending: decided.pending };
-    Ok(Json(answer).into_response())
+    Ok(Json(answer))
 }
 
 async fn resolve_many(
     State(rest): State<Rest>,
     caller: Caller,
-    body: Result<Json<Many>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    Body(body): Body<Many>,
+) -> Result<Json<Answers>, Refusal> {
     let request = v1::ResolveConflictsRequest {
         org: body.organization_id,
         conflicts: body.conflicts,
@@ -158,7 +150,7 @@ async fn resolve_many(
     let decided = resolve::many(&rest.admin, &caller, request).await?;
     let resolutions = decided.resolutions.into_iter().map(Into::into).collect();
     let answer = Answers { resolutions, next_page_token: decided.next_page_token };
-    Ok(Json(answer).into_response())
+    Ok(Json(answer))
 }
 
 fn take(word: Option<String>) -> Result<v1::ConflictTake, Refusal> {

@@ -1,17 +1,17 @@
 //! `/api/v1/dead-letters` and `/api/v1/replays` as JSON: the same calls as the gRPC service.
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tandem_proto::{json, v1, words::Word};
+use tandem_proto::{json, v1};
 
-use super::{Rest, problem};
+use super::{
+    Rest,
+    answers::Begun,
+    asked::{self, Body, InPath, Queried},
+    routes::Routes,
+};
 use crate::{
     api::dead_letter,
     caller::Caller,
@@ -19,19 +19,19 @@ use crate::{
 };
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/dead-letters", get(list))
-        .route("/api/v1/dead-letters/groups", get(groups))
-        .route("/api/v1/dead-letters/replay", post(replay_many))
-        .route("/api/v1/dead-letters/{dead_letter}", get(one))
-        .route("/api/v1/dead-letters/{dead_letter}/replay", post(replay_one))
-        .route("/api/v1/dead-letters/{dead_letter}/discard", post(discard))
-        .route("/api/v1/replays/{replay}", get(replay))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/api/v1/dead-letters", list)
+        .get("/api/v1/dead-letters/groups", groups)
+        .post("/api/v1/dead-letters/replay", replay_many)
+        .get("/api/v1/dead-letters/{dead_letter}", one)
+        .post("/api/v1/dead-letters/{dead_letter}/replay", replay_one)
+        .post("/api/v1/dead-letters/{dead_letter}/discard", discard)
+        .get("/api/v1/replays/{replay}", replay)
 }
 
-/// What a list may be asked with, and a replay of many.
-#[derive(Debug, Default, Deserialize)]
+/// What a list may be asked with.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Asked {
     organization_id: String,
@@ -39,12 +39,23 @@ struct Asked {
     direction: Option<String>,
     state: Option<String>,
     group: String,
+    #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
 }
 
+/// What groups may be asked for with.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Grouped {
+    organization_id: String,
+    integration: String,
+    direction: Option<String>,
+    state: Option<String>,
+}
+
 /// The body of a replay of many.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Many {
     organization_id: String,
@@ -55,7 +66,7 @@ struct Many {
 }
 
 /// The body of a replay of one.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct One {
     /// What to send in place of the original.
@@ -63,19 +74,19 @@ struct One {
     validate_only: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Discarding {
     reason: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     dead_letters: Vec<json::DeadLetter>,
     next_page_token: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Groups {
     groups: Vec<json::DeadLetterGroup>,
 }
@@ -83,12 +94,12 @@ struct Groups {
 async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let asked = queried(asked)?;
+    Queried(asked): Queried<Asked>,
+) -> Result<Json<Page>, Refusal> {
     let mut checks = Checks::default();
-    let direction = checks.take("direction", word::<v1::DeadLetterDirection>(asked.direction));
-    let state = checks.take("state", word::<v1::DeadLetterState>(asked.state));
+    let direction =
+        checks.take("direction", asked::word::<v1::DeadLetterDirection>(asked.direction));
+    let state = checks.take("state", asked::word::<v1::DeadLetterState>(asked.state));
     checks.finish()?;
     let request = v1::ListDeadLettersRequest {
         org: asked.organization_id,
@@ -101,18 +112,18 @@ async fn list(
     };
     let page = dead_letter::list(&rest.admin, &caller, request).await?;
     let dead_letters = page.dead_letters.into_iter().map(Into::into).collect();
-    Ok(Json(Page { dead_letters, next_page_token: page.next_page_token }).into_response())
+    Ok(Json(Page { dead_letters, next_page_token: page.next_page_token }))
 }
 
 async fn groups(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let asked = queried(asked)?;
+    Queried(asked): Queried<Grouped>,
+) -> Result<Json<Groups>, Refusal> {
     let mut checks = Checks::default();
-    let direction = checks.take("direction", word::<v1::DeadLetterDirection>(asked.direction));
-    let state = checks.take("state", word::<v1::DeadLetterState>(asked.state));
+    let direction =
+        checks.take("direction", asked::word::<v1::DeadLetterDirection>(asked.direction));
+    let state = checks.take("state", asked::word::<v1::DeadLetterState>(asked.state));
     checks.finish()?;
     let request = v1::ListDeadLetterGroupsRequest {
         org: asked.organization_id,
@@ -121,49 +132,42 @@ async fn groups(
         state: state.unwrap_or_default().into(),
     };
     let groups = dead_letter::groups(&rest.admin, &caller, request).await?.groups;
-    Ok(Json(Groups { groups: groups.into_iter().map(Into::into).collect() }).into_response())
+    Ok(Json(Groups { groups: groups.into_iter().map(Into::into).collect() }))
 }
 
 async fn one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Refusal> {
+    InPath(id): InPath,
+) -> Result<Json<json::DeadLetter>, Refusal> {
     let request = v1::GetDeadLetterRequest { dead_letter: id };
     let found = dead_letter::get(&rest.admin, &caller, request).await?;
-    Ok(Json(json::DeadLetter::from(found)).into_response())
+    Ok(Json(json::DeadLetter::from(found)))
 }
 
 async fn replay_one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<One>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(rejection) => return Ok(problem::unreadable(&rejection)),
-    };
+    InPath(id): InPath,
+    Body(body): Body<One>,
+) -> Result<Json<json::ReplayedLetter>, Refusal> {
     let request = v1::ReplayDeadLetterRequest {
         dead_letter: id,
         edited: body.edited.map(|edited| edited.to_string()).unwrap_or_default(),
         validate_only: body.validate_only,
     };
     let replayed = dead_letter::replay_one(&rest.admin, &caller, request).await?;
-    Ok(Json(json::ReplayedLetter::from(replayed)).into_response())
+    Ok(Json(json::ReplayedLetter::from(replayed)))
 }
 
 async fn replay_many(
     State(rest): State<Rest>,
     caller: Caller,
-    body: Result<Json<Many>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(rejection) => return Ok(problem::unreadable(&rejection)),
-    };
+    Body(body): Body<Many>,
+) -> Result<Begun<json::Replay>, Refusal> {
     let mut checks = Checks::default();
-    let direction = checks.take("direction", word::<v1::DeadLetterDirection>(body.direction));
+    let direction =
+        checks.take("direction", asked::word::<v1::DeadLetterDirection>(body.direction));
     checks.finish()?;
     let request = v1::ReplayDeadLettersRequest {
         org: body.organization_id,
@@ -173,44 +177,26 @@ async fn replay_many(
         dead_letters: body.dead_letters,
     };
     let begun = json::Replay::from(dead_letter::replay_many(&rest.admin, &caller, request).await?);
-    Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
+    Ok(Begun(begun))
 }
 
 async fn replay(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Refusal> {
+    InPath(id): InPath,
+) -> Result<Json<json::Replay>, Refusal> {
     let request = v1::GetReplayRequest { replay: id };
     let found = dead_letter::get_replay(&rest.admin, &caller, request).await?;
-    Ok(Json(json::Replay::from(found)).into_response())
+    Ok(Json(json::Replay::from(found)))
 }
 
 async fn discard(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<Discarding>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(rejection) => return Ok(problem::unreadable(&rejection)),
-    };
+    InPath(id): InPath,
+    Body(body): Body<Discarding>,
+) -> Result<Json<json::DeadLetter>, Refusal> {
     let request = v1::DiscardDeadLetterRequest { dead_letter: id, reason: body.reason };
     let discarded = dead_letter::discard(&rest.admin, &caller, request).await?;
-    Ok(Json(json::DeadLetter::from(discarded)).into_response())
-}
-
-fn queried(asked: Result<Query<Asked>, QueryRejection>) -> Result<Asked, Refusal> {
-    asked
-        .map(|Query(asked)| asked)
-        .map_err(|rejection| Refusal::invalid("query", rejection.body_text()))
-}
-
-/// The value of a word; left out, the unspecified one.
-fn word<W: Word + Default>(text: Option<String>) -> Result<W, String> {
-    match text {
-        None => Ok(W::default()),
-        Some(text) => W::from_word(&text).ok_or_else(|| format!("must be one of {}", W::choices())),
-    }
+    Ok(Json(json::DeadLetter::from(discarded)))
 }

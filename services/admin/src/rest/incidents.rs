@@ -1,27 +1,27 @@
 //! `/api/v1/incidents/…` as JSON: bringing people in, by the same calls as the gRPC service.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::post,
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    answers::Soon,
+    asked::{Body, InPath},
+    routes::Routes,
+};
 use crate::{api::edit, caller::Caller, refusal::Refusal};
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/incidents/{incident}/escalate", post(escalate))
-        .route("/api/v1/incidents/{incident}/page", post(page))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .post("/api/v1/incidents/{incident}/escalate", escalate)
+        .post("/api/v1/incidents/{incident}/page", page)
 }
 
 /// The body that hands an incident on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Escalation {
     organization_id: String,
@@ -33,7 +33,7 @@ struct Escalation {
 }
 
 /// The body that has people asked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Page {
     organization_id: String,
@@ -48,45 +48,36 @@ struct Page {
     request_id: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answer {
     incident: Option<json::Incident>,
     pending: bool,
 }
 
 impl Answer {
-    fn response(incident: Option<v1::Incident>, pending: bool) -> Response {
-        let status = if pending { StatusCode::ACCEPTED } else { StatusCode::OK };
-        (status, Json(Self { incident: incident.map(Into::into), pending })).into_response()
+    fn soon(incident: Option<v1::Incident>, pending: bool) -> Soon<200, Self> {
+        Soon { pending, answer: Self { incident: incident.map(Into::into), pending } }
     }
 }
 
 async fn escalate(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(incident): Path<String>,
-    body: Result<Json<Escalation>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(incident): InPath,
+    Body(body): Body<Escalation>,
+) -> Result<Soon<200, Answer>, Refusal> {
     let Escalation { organization_id: org, level, integration, request_id } = body;
     let request = v1::EscalateIncidentRequest { org, incident, level, integration, request_id };
     let answer = edit::escalate(&rest.admin, &caller, request).await?;
-    Ok(Answer::response(answer.incident, answer.pending))
+    Ok(Answer::soon(answer.incident, answer.pending))
 }
 
 async fn page(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(incident): Path<String>,
-    body: Result<Json<Page>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(incident): InPath,
+    Body(body): Body<Page>,
+) -> Result<Soon<200, Answer>, Refusal> {
     let Page { organization_id: org, message, users, policies, integration, request_id } = body;
     let request = v1::PageRespondersRequest {
         org,
@@ -98,5 +89,5 @@ async fn page(
         request_id,
     };
     let answer = edit::page(&rest.admin, &caller, request).await?;
-    Ok(Answer::response(answer.incident, answer.pending))
+    Ok(Answer::soon(answer.incident, answer.pending))
 }

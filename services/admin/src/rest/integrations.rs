@@ -1,29 +1,42 @@
 //! `/api/v1/integrations` as JSON: the same calls as the gRPC service, by other names.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
-    http::{HeaderName, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked, problem};
+use super::{
+    Rest,
+    answers::Placed,
+    asked::{self, Body, Credentials, InPath, Queried, Within},
+    routes::Routes,
+};
 use crate::{
     api::integration,
     caller::Caller,
+    check,
     refusal::{Checks, Refusal},
 };
 
+/// The routes.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/api/v1/integrations", list)
+        .post("/api/v1/integrations", create)
+        .get("/api/v1/integrations/{integration}", get)
+}
+
 /// The body that creates an integration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Creation {
+struct Creation {
+    #[schemars(regex(pattern = check::SLUG))]
     organization_id: String,
+    #[schemars(extend("enum" = tandem_connectors::NAMES))]
     integration_type: String,
+    #[schemars(length(min = 1, max = check::NAME_MAX))]
     name: String,
+    #[schemars(length(min = 1, max = check::URL_MAX))]
     base_url: String,
     #[serde(default)]
     credentials: Credentials,
@@ -36,12 +49,14 @@ pub(super) struct Creation {
     #[serde(default)]
     conflict_strategy: Option<String>,
     #[serde(default)]
+    #[schemars(range(max = *check::RATE_LIMIT.end()))]
     rate_limit: u32,
     #[serde(default)]
     headroom: u32,
     #[serde(default)]
     sync_escalations: bool,
     #[serde(default)]
+    #[schemars(range(min = 0.0, max = *check::BACKOFF.end()))]
     backoff_multiplier: f64,
     #[serde(default)]
     from_email: String,
@@ -49,106 +64,73 @@ pub(super) struct Creation {
     public_url: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Credentials {
-    token: Option<SecretString>,
-    signing_secret: Option<SecretString>,
-}
-
 const fn yes() -> bool {
     true
 }
 
 /// What a list may be asked with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+struct Asked {
     #[serde(default)]
     organization_id: String,
     #[serde(default)]
+    #[schemars(range(min = 0))]
     page_size: i32,
     #[serde(default)]
     page_token: String,
 }
 
 /// An integration, and where its webhooks go.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "IntegrationWithUrl")]
 struct Answer {
     #[serde(flatten)]
     integration: json::Integration,
+    /// Where the external account posts its webhooks; null while nobody said how the outside reaches ingress.
     webhook_url: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     integrations: Vec<Answer>,
     next_page_token: String,
 }
 
-pub(super) async fn create(
+async fn create(
     State(rest): State<Rest>,
     caller: Caller,
-    body: Result<Json<Creation>, JsonRejection>,
-) -> Response {
-    let Json(body) = match body {
-        Ok(body) => body,
-        Err(rejection) => return problem::unreadable(&rejection),
-    };
-    let integration = match body.into_message() {
-        Ok(integration) => integration,
-        Err(refusal) => return refusal.into_response(),
-    };
-    let request = v1::CreateIntegrationRequest { integration: Some(integration) };
-    match integration::create(&rest.admin, &caller, request).await {
-        Ok(created) => {
-            let place = format!("/api/v1/integrations/{}", created.id);
-            let headers: [(HeaderName, String); 1] = [(header::LOCATION, place)];
-            (StatusCode::CREATED, headers, Json(rest.answer(created))).into_response()
-        }
-        Err(refusal) => refusal.into_response(),
-    }
+    Body(body): Body<Creation>,
+) -> Result<Placed<Answer>, Refusal> {
+    let request = v1::CreateIntegrationRequest { integration: Some(body.into_message()?) };
+    let created = integration::create(&rest.admin, &caller, request).await?;
+    let place = format!("/api/v1/integrations/{}", created.id);
+    Ok(Placed { place, answer: rest.answer(created) })
 }
 
-pub(super) async fn list(
+async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Response {
-    let Query(asked) = match asked {
-        Ok(asked) => asked,
-        Err(rejection) => return Refusal::invalid("query", rejection.body_text()).into_response(),
-    };
+    Queried(asked): Queried<Asked>,
+) -> Result<Json<Page>, Refusal> {
     let request = v1::ListIntegrationsRequest {
         org: asked.organization_id,
         page_size: asked.page_size,
         page_token: asked.page_token,
     };
-    match integration::list(&rest.admin, &caller, request).await {
-        Ok(page) => Json(Page {
-            integrations: page.integrations.into_iter().map(|one| rest.answer(one)).collect(),
-            next_page_token: page.next_page_token,
-        })
-        .into_response(),
-        Err(refusal) => refusal.into_response(),
-    }
+    let page = integration::list(&rest.admin, &caller, request).await?;
+    let integrations = page.integrations.into_iter().map(|one| rest.answer(one)).collect();
+    Ok(Json(Page { integrations, next_page_token: page.next_page_token }))
 }
 
-pub(super) async fn get(
+async fn get(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(reference): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Response {
-    let Query(asked) = match asked {
-        Ok(asked) => asked,
-        Err(rejection) => return Refusal::invalid("query", rejection.body_text()).into_response(),
-    };
-    let request = v1::GetIntegrationRequest { org: asked.organization_id, integration: reference };
-    match integration::get(&rest.admin, &caller, request).await {
-        Ok(found) => Json(rest.answer(found)).into_response(),
-        Err(refusal) => refusal.into_response(),
-    }
+    InPath(integration): InPath,
+    Queried(asked): Queried<Within>,
+) -> Result<Json<Answer>, Refusal> {
+    let request = v1::GetIntegrationRequest { org: asked.organization_id, integration };
+    Ok(Json(rest.answer(integration::get(&rest.admin, &caller, request).await?)))
 }
 
 impl Creation {
@@ -158,9 +140,6 @@ impl Creation {
         let conflict_strategy =
             checks.take("conflict_strategy", asked::word(self.conflict_strategy));
         checks.finish()?;
-        let exposed = |secret: Option<SecretString>| {
-            secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
-        };
         Ok(v1::Integration {
             org: self.organization_id,
             r#type: self.integration_type,
@@ -178,10 +157,7 @@ impl Creation {
             backoff_multiplier: self.backoff_multiplier,
             from_email: self.from_email,
             public_url: self.public_url,
-            credentials: Some(v1::Credentials {
-                token: exposed(self.credentials.token),
-                signing_secret: exposed(self.credentials.signing_secret),
-            }),
+            credentials: Some(self.credentials.into()),
             ..Default::default()
         })
     }

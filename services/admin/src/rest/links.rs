@@ -1,39 +1,42 @@
 //! `/api/v1/links` as JSON: the same calls as the gRPC service.
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
-use super::{Rest, asked};
+use super::{
+    Rest,
+    answers::Soon,
+    asked::{Body, InPath, Queried},
+    routes::Routes,
+};
 use crate::{api::link, caller::Caller, refusal::Refusal};
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/links", get(list).post(create))
-        .route("/api/v1/links/{link}", get(one).delete(delete))
-        .route("/api/v1/links/{link}/resync", post(resync))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/api/v1/links", list)
+        .post("/api/v1/links", create)
+        .get("/api/v1/links/{link}", one)
+        .delete("/api/v1/links/{link}", delete)
+        .post("/api/v1/links/{link}/resync", resync)
 }
 
 /// What a list may be asked with.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Asked {
     organization_id: String,
     integration: String,
     incident: String,
+    #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
 }
 
 /// The body that joins an incident to a record.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Creation {
     #[serde(default)]
@@ -44,13 +47,13 @@ struct Creation {
 }
 
 /// The body that has both sides compared.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Again {
     read: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     links: Vec<json::Link>,
     next_page_token: String,
@@ -59,9 +62,8 @@ struct Page {
 async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let asked = asked::query(asked)?;
+    Queried(asked): Queried<Asked>,
+) -> Result<Json<Page>, Refusal> {
     let request = v1::ListLinksRequest {
         org: asked.organization_id,
         integration: asked.integration,
@@ -71,27 +73,23 @@ async fn list(
     };
     let page = link::list(&rest.admin, &caller, request).await?;
     let links = page.links.into_iter().map(Into::into).collect();
-    Ok(Json(Page { links, next_page_token: page.next_page_token }).into_response())
+    Ok(Json(Page { links, next_page_token: page.next_page_token }))
 }
 
 async fn one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Refusal> {
+    InPath(id): InPath,
+) -> Result<Json<json::Link>, Refusal> {
     let found = link::get(&rest.admin, &caller, v1::GetLinkRequest { link: id }).await?;
-    Ok(Json(json::Link::from(found)).into_response())
+    Ok(Json(json::Link::from(found)))
 }
 
 async fn create(
     State(rest): State<Rest>,
     caller: Caller,
-    body: Result<Json<Creation>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    Body(body): Body<Creation>,
+) -> Result<Soon<201, json::ChangedLink>, Refusal> {
     let request = v1::CreateLinkRequest {
         org: body.organization_id,
         integration: body.integration,
@@ -100,31 +98,26 @@ async fn create(
         request_id: String::new(),
     };
     let made = link::create(&rest.admin, &caller, request).await?;
-    let status = if made.pending { StatusCode::ACCEPTED } else { StatusCode::CREATED };
-    Ok((status, Json(json::ChangedLink::from(made))).into_response())
+    Ok(Soon { pending: made.pending, answer: made.into() })
 }
 
 async fn delete(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Refusal> {
+    InPath(id): InPath,
+) -> Result<Json<json::ChangedLink>, Refusal> {
     let request = v1::DeleteLinkRequest { link: id, request_id: String::new() };
     let parted = link::delete(&rest.admin, &caller, request).await?;
-    Ok(Json(json::ChangedLink::from(parted)).into_response())
+    Ok(Json(json::ChangedLink::from(parted)))
 }
 
 async fn resync(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<Again>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let body = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(id): InPath,
+    Body(body): Body<Again>,
+) -> Result<Json<json::ChangedLink>, Refusal> {
     let request = v1::ResyncLinkRequest { link: id, read: body.read, request_id: String::new() };
     let compared = link::resync(&rest.admin, &caller, request).await?;
-    Ok(Json(json::ChangedLink::from(compared)).into_response())
+    Ok(Json(json::ChangedLink::from(compared)))
 }

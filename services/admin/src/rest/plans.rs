@@ -1,18 +1,15 @@
 //! Plans as JSON: the same calls as the gRPC service.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_proto::{json, v1};
 
 use super::{
     Rest,
-    asked::{self, Queried, Within},
+    answers::{Begun, Created},
+    asked::{self, Body, InPath, Queried, Within},
+    routes::Routes,
 };
 use crate::{
     api::plan,
@@ -21,32 +18,33 @@ use crate::{
 };
 
 /// The routes.
-pub(super) fn routes() -> Router<Rest> {
-    Router::new()
-        .route("/api/v1/integrations/{integration}/plans", post(create))
-        .route("/api/v1/integrations/{integration}/plans/newest", get(newest))
-        .route("/api/v1/plans/{plan}", get(one))
-        .route("/api/v1/plans/{plan}/lines", get(lines))
-        .route("/api/v1/plans/{plan}/apply", post(apply))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .post("/api/v1/integrations/{integration}/plans", create)
+        .get("/api/v1/integrations/{integration}/plans/newest", newest)
+        .get("/api/v1/plans/{plan}", one)
+        .get("/api/v1/plans/{plan}/lines", lines)
+        .post("/api/v1/plans/{plan}/apply", apply)
 }
 
 /// What lines may be asked for with.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Asked {
     kind: Option<String>,
     state: Option<String>,
+    #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Applying {
     max_notifications: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     lines: Vec<json::PlanLine>,
     next_page_token: String,
@@ -55,42 +53,41 @@ struct Page {
 async fn create(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(integration): Path<String>,
-    asked: Queried<Within>,
-) -> Result<Response, Refusal> {
-    let org = asked::query(asked)?.organization_id;
+    InPath(integration): InPath,
+    Queried(asked): Queried<Within>,
+) -> Result<Created<json::Plan>, Refusal> {
+    let org = asked.organization_id;
     let request = v1::CreatePlanRequest { org, integration };
     let made = json::Plan::from(plan::create(&rest.admin, &caller, request).await?);
-    Ok((StatusCode::CREATED, Json(made)).into_response())
+    Ok(Created(made))
 }
 
 async fn newest(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(integration): Path<String>,
-    asked: Queried<Within>,
-) -> Result<Response, Refusal> {
-    let org = asked::query(asked)?.organization_id;
+    InPath(integration): InPath,
+    Queried(asked): Queried<Within>,
+) -> Result<Json<json::Plan>, Refusal> {
+    let org = asked.organization_id;
     let request = v1::GetPlanRequest { org, integration, ..Default::default() };
-    Ok(Json(json::Plan::from(plan::get(&rest.admin, &caller, request).await?)).into_response())
+    Ok(Json(json::Plan::from(plan::get(&rest.admin, &caller, request).await?)))
 }
 
 async fn one(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(plan): Path<String>,
-) -> Result<Response, Refusal> {
+    InPath(plan): InPath,
+) -> Result<Json<json::Plan>, Refusal> {
     let request = v1::GetPlanRequest { plan, ..Default::default() };
-    Ok(Json(json::Plan::from(plan::get(&rest.admin, &caller, request).await?)).into_response())
+    Ok(Json(json::Plan::from(plan::get(&rest.admin, &caller, request).await?)))
 }
 
 async fn lines(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(plan): Path<String>,
-    asked: Queried<Asked>,
-) -> Result<Response, Refusal> {
-    let asked = asked::query(asked)?;
+    InPath(plan): InPath,
+    Queried(asked): Queried<Asked>,
+) -> Result<Json<Page>, Refusal> {
     let mut checks = Checks::default();
     let kind = checks.take("kind", asked::word::<v1::PlanLineKind>(asked.kind));
     let state = checks.take("state", asked::word::<v1::PlanLineState>(asked.state));
@@ -104,20 +101,17 @@ async fn lines(
     };
     let page = plan::lines(&rest.admin, &caller, request).await?;
     let lines = page.lines.into_iter().map(Into::into).collect();
-    Ok(Json(Page { lines, next_page_token: page.next_page_token }).into_response())
+    Ok(Json(Page { lines, next_page_token: page.next_page_token }))
 }
 
 async fn apply(
     State(rest): State<Rest>,
     caller: Caller,
-    Path(plan): Path<String>,
-    body: Result<Json<Applying>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Applying { max_notifications } = match asked::body(body) {
-        Ok(body) => body,
-        Err(answer) => return Ok(answer),
-    };
+    InPath(plan): InPath,
+    Body(body): Body<Applying>,
+) -> Result<Begun<json::Plan>, Refusal> {
+    let Applying { max_notifications } = body;
     let request = v1::ApplyPlanRequest { plan, max_notifications };
     let begun = json::Plan::from(plan::apply(&rest.admin, &caller, request).await?);
-    Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
+    Ok(Begun(begun))
 }

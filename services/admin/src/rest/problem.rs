@@ -6,24 +6,35 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{BODY_MAX, misread};
 use crate::refusal::{Refusal, Violation};
 
 /// A problem as its reader sees it.
-#[derive(Debug, Serialize)]
-struct Problem {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Problem {
+    /// Always `about:blank`: the status says what kind of problem it is.
     r#type: &'static str,
+    /// What kind of problem it is, in words.
     title: &'static str,
+    /// The status of the answer.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// What is wrong, and the way out where one is known.
     detail: String,
+    /// The fields that are wrong; left out where none is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
 
-#[derive(Debug, Serialize)]
+/// A field that cannot be used.
+#[derive(Debug, Serialize, JsonSchema)]
 struct FieldError {
+    /// Its path in the body, or the name of the parameter.
     field: String,
+    /// What is wrong with it, and what would be right.
     detail: String,
 }
 
@@ -62,38 +73,52 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What serde says names the field and the place, for the sender alone: it is not logged.
-pub(super) fn unreadable(rejection: &JsonRejection) -> Response {
-    let detail = match rejection {
-        JsonRejection::JsonDataError(error) => without_texts(&error.body_text()),
-        JsonRejection::JsonSyntaxError(_) => "the body is not JSON".to_owned(),
-        JsonRejection::MissingJsonContentType(_) => {
-            "the body must be sent as content-type application/json".to_owned()
-        }
-        _ => "the body cannot be read".to_owned(),
-    };
-    answer(rejection.status(), "the body cannot be used", detail, Vec::new())
+/// A part of a request that cannot be read, and the answer to that.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    violation: Option<Violation>,
 }
 
-/// What serde says of a value that has the wrong type, without the value: it may be a secret that
-/// was put into the wrong place.
-fn without_texts(told: &str) -> String {
-    const BEFORE: &str = "string \"";
-    let mut kept = String::with_capacity(told.len());
-    let mut rest = told;
-    while let Some((before, quoted)) = rest.split_once(BEFORE) {
-        kept.push_str(before);
-        kept.push_str("a string");
-        let mut is_escaped = false;
-        let end = quoted.find(|c: char| {
-            let is_end = c == '"' && !is_escaped;
-            is_escaped = c == '\\' && !is_escaped;
-            is_end
-        });
-        rest = end.and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+impl Unreadable {
+    /// What serde says names the field and the place, for the sender alone: it is not logged.
+    pub(super) fn body(rejection: &JsonRejection) -> Self {
+        let (detail, violation) = match rejection {
+            JsonRejection::JsonDataError(error) => {
+                let (field, told) = misread::body(error)
+                    .unwrap_or_else(|| ("body".to_owned(), "cannot be used".to_owned()));
+                (format!("{field}: {told}"), Some(Violation::new(field, told)))
+            }
+            JsonRejection::JsonSyntaxError(_) => ("the body is not JSON".to_owned(), None),
+            JsonRejection::MissingJsonContentType(_) => {
+                ("the body must be sent as content-type application/json".to_owned(), None)
+            }
+            _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                (format!("the body must not be larger than {BODY_MAX} bytes"), None)
+            }
+            _ => ("the body cannot be read".to_owned(), None),
+        };
+        let status = rejection.status();
+        Self { status, title: "the body cannot be used", detail, violation }
     }
-    kept.push_str(rest);
-    kept
+
+    /// A name in the address.
+    pub(super) fn path(name: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "the address cannot be used",
+            detail: format!("{name}: is not UTF-8 where it is percent-encoded"),
+            violation: Some(Violation::new(name, "is not UTF-8 where it is percent-encoded")),
+        }
+    }
+}
+
+impl IntoResponse for Unreadable {
+    fn into_response(self) -> Response {
+        answer(self.status, self.title, self.detail, self.violation.into_iter().collect())
+    }
 }
 
 /// A problem that has nothing to do with what was asked, but with how.
@@ -124,20 +149,5 @@ fn as_in_rest(field: &str) -> &str {
         "type" => "integration_type",
         "direction" => "sync_direction",
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_of_the_wrong_type_is_not_repeated() {
-        let told =
-            r#"credentials: invalid type: string "can\"ary \\", expected struct Credentials"#;
-        let expected = "credentials: invalid type: a string, expected struct Credentials";
-        assert_eq!(without_texts(told), expected);
-        assert_eq!(without_texts("missing field `name`"), "missing field `name`");
-        assert_eq!(without_texts(r#"x: string "cut"#), "x: a string");
     }
 }

@@ -68,6 +68,21 @@ pub(crate) const SERVED: &[(&str, &str, &str)] = &[
 
 /// The call that a request stands for; none where there is none.
 pub(crate) fn call(method: &Method, path: &str) -> Option<&'static str> {
-    let is_it = |served: &&(&str, &str, &str)| served.0 == method.as_str() && served.1 == path;
+    named(method.as_str(), path)
+}
+
+/// The same for a method by its name.
+pub(super) fn named(method: &str, path: &str) -> Option<&'static str> {
+    let is_it = |served: &&(&str, &str, &str)| served.0 == method && served.1 == path;
     SERVED.iter().find(is_it).map(|(_, _, call)| *call)
+}
+
+/// The methods that an address takes.
+pub(crate) fn allowed(path: &str) -> String {
+    let methods = SERVED.iter().filter(|served| served.1 == path).map(|served| served.0);
+    let mut methods: Vec<&str> = methods.collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
 }

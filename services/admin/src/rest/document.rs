@@ -1,0 +1,211 @@
+//! The OpenAPI document of this API, made of what is there: the routes with what their handlers take
+//! and give, the calls that they stand for, and what the `.proto` files say of those.
+
+mod refusals;
+mod schemas;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use axum::{Router, http::header, response::IntoResponse as _, routing::get};
+use bytes::Bytes;
+use schemars::{JsonSchema as _, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+use tandem_proto::told::{Call, Told};
+
+use super::{
+    not_this_way,
+    problem::Problem,
+    routes,
+    routes::{Generators, Routed, Shape},
+    served,
+};
+use crate::access::rights;
+use schemas::Schemas;
+
+/// Where it is served.
+const ADDRESS: &str = "/api/v1/openapi.json";
+
+/// The route of the document, which is for everybody.
+pub(super) fn served<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let text = Bytes::from(document().to_string());
+    let answer = move || {
+        let text = text.clone();
+        async move { ([(header::CONTENT_TYPE, "application/json")], text).into_response() }
+    };
+    let other = || async { not_this_way("GET, HEAD") };
+    Router::new().route(ADDRESS, get(answer).fallback(other))
+}
+
+/// The document.
+pub fn document() -> Value {
+    let told = Told::read();
+    let settings = || {
+        SchemaSettings::draft2020_12()
+            .with(|settings| settings.definitions_path = "/components/schemas".into())
+    };
+    let mut generators = Generators {
+        taken: settings().into_generator(),
+        given: settings().for_serialize().into_generator(),
+    };
+    let problem = Problem::json_schema(&mut generators.given);
+    let mut schemas = Schemas::new(&told);
+    schemas.put("Problem", None, problem.into());
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut tags = BTreeMap::new();
+    for routed in routes().all {
+        let Some(call) = served::named(routed.method, routed.path) else { continue };
+        let Some(said) = told.call(call) else { continue };
+        let shape = (routed.shape)(&mut generators);
+        let (service, _) = call.split_once('/').unwrap_or_default();
+        tags.insert(tag(service), told.about(service).unwrap_or_default());
+        let one = Operation { routed, call, said, shape };
+        let path = paths.entry(routed.path).or_insert_with(for_all);
+        path.insert(routed.method.to_lowercase(), one.describe(&mut schemas));
+    }
+    schemas.take_in(generators);
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(name, text)| json!({"name": name, "description": schemas::in_rest(text)}))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Tandem",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        // Where nobody is asked who they are, no token is needed.
+        "security": [{"bearer": []}, {}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token, which begins with tdm_. On one's own machine none is needed.",
+            }},
+            "parameters": {"Actor": actor()},
+            "responses": refusals::all(),
+            "schemas": schemas.into_value(),
+        },
+    })
+}
+
+const ABOUT: &str = "The admin API of Tandem as JSON: the calls of the gRPC package tandem.v1, whose \
+    words these are. Keys are always there, and null where nothing is known; instants are RFC 3339; \
+    a body with a key that is none is refused. A list goes on where next_page_token is not empty. \
+    Every refusal is a problem (RFC 9457) that names the fields that are wrong.";
+
+/// What goes for each method of an address.
+fn for_all() -> Map<String, Value> {
+    let mut path = Map::new();
+    path.insert("parameters".to_owned(), json!([{"$ref": "#/components/parameters/Actor"}]));
+    path
+}
+
+fn actor() -> Value {
+    json!({
+        "name": "x-actor",
+        "in": "header",
+        "description": "On whose behalf the call is made, by email address. A token has to allow that.",
+        "schema": {"type": "string", "format": "email", "maxLength": 254},
+    })
+}
+
+/// What a service's operations are listed under.
+fn tag(service: &str) -> String {
+    service.trim_end_matches("Service").to_owned()
+}
+
+/// One operation, as far as it is known.
+struct Operation<'a> {
+    routed: Routed,
+    call: &'static str,
+    said: &'a Call,
+    shape: Shape,
+}
+
+impl Operation<'_> {
+    fn describe(self, schemas: &mut Schemas<'_>) -> Value {
+        let (service, name) = self.call.split_once('/').unwrap_or_default();
+        let text = schemas::in_rest(&self.said.text);
+        let summary = text.split_once(". ").map_or(text.trim_end_matches('.'), |(first, _)| first);
+        let mut operation = json!({
+            "operationId": self.id(name),
+            "tags": [tag(service)],
+            "summary": summary,
+            "description": format!("{text} {}", refusals::takes(rights::of(self.call))),
+        });
+        let parameters = self.parameters(schemas);
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
+        }
+        let refused =
+            refusals::of(self.call, &self.routed, &self.shape, &parameters_of(&operation));
+        if let Some(body) = self.shape.body {
+            schemas.put(&self.said.input, Some(&self.said.input), body.into());
+            operation["requestBody"] =
+                json!({"required": true, "content": content(&self.said.input)});
+        }
+        let mut responses = refused;
+        let (of_type, schema) = self.shape.answer.unwrap_or_default();
+        let answer = schemas.answer(&of_type, &self.said.output, schema.into());
+        for status in self.shape.statuses {
+            let mut response =
+                json!({"description": refusals::well(status), "content": content(&answer)});
+            if self.shape.has_place {
+                response["headers"] = json!({"location": {
+                    "description": "Where it is.",
+                    "schema": {"type": "string", "format": "uri-reference"},
+                }});
+            }
+            responses.insert(status.to_string(), response);
+        }
+        operation["responses"] = responses.into();
+        operation
+    }
+
+    /// The call's name; where several addresses stand for it, with what tells this one from them.
+    fn id(&self, name: &str) -> String {
+        let last = self.routed.path.rsplit('/').next().unwrap_or_default();
+        let is_one_of_many = served::SERVED.iter().filter(|it| it.2 == self.call).count() > 1;
+        if is_one_of_many && !last.starts_with('{') {
+            return format!("{name}_{last}");
+        }
+        name.to_owned()
+    }
+
+    fn parameters(&self, schemas: &Schemas<'_>) -> Vec<Value> {
+        let in_path = self.routed.path.split('/').filter_map(|part| {
+            let name = part.strip_prefix('{')?.strip_suffix('}')?;
+            let mut schema = json!({"type": "string", "minLength": 1});
+            let text = schemas.tell(&self.said.input, name, &mut schema);
+            Some(json!({
+                "name": name, "in": "path", "required": true, "description": text, "schema": schema,
+            }))
+        });
+        let query = self.shape.query.clone().map(Value::from).unwrap_or_default();
+        let properties = query["properties"].as_object().cloned().unwrap_or_default();
+        let in_query = properties.into_iter().map(|(name, mut schema)| {
+            let text = schemas.tell(&self.said.input, &name, &mut schema);
+            schemas::without_null(&mut schema);
+            json!({"name": name, "in": "query", "description": text, "schema": schema})
+        });
+        in_path.chain(in_query).collect()
+    }
+}
+
+/// The names of an operation's parameters.
+fn parameters_of(operation: &Value) -> Vec<String> {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    all.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
+}
+
+fn content(schema: &str) -> Value {
+    json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}})
+}

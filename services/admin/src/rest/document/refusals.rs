@@ -1,0 +1,110 @@
+//! Which refusals an operation may be answered with, and how they are told.
+
+use serde_json::{Map, Value, json};
+
+use super::{Routed, Shape};
+use crate::access::rights::Least;
+
+/// Every refusal: its status, the name of its description, and the description.
+const ALL: [(u16, &str, &str); 11] = [
+    (400, "BadRequest", "The address cannot be decoded, or the body is not JSON."),
+    (401, "Unauthorized", "Nobody knows who is calling: a token is missing, or is not in force."),
+    (403, "Forbidden", "The token's role, or the organisation that it opens, does not allow it."),
+    (404, "NotFound", "There is no such thing, or the token does not open it."),
+    (
+        409,
+        "Conflict",
+        "It cannot be done as things stand; the detail says why, and what would help.",
+    ),
+    (412, "PreconditionFailed", "It has changed since it was read."),
+    (413, "ContentTooLarge", "The body is too large."),
+    (415, "UnsupportedMediaType", "The body was not sent as application/json."),
+    (
+        422,
+        "UnprocessableContent",
+        "Fields cannot be used; each is named, with what would be right.",
+    ),
+    (500, "InternalServerError", "Something is wrong with admin or its data; its log says what."),
+    (503, "ServiceUnavailable", "Something that is needed cannot be reached: try again."),
+];
+
+/// Of what names something else, a value may name nothing.
+const NAMES: [&str; 8] =
+    ["integration", "incident", "link", "conflicts", "dead_letters", "group", "key", "version"];
+
+/// The calls that can be told from which state a change is meant to be made.
+const CONDITIONAL: [&str; 3] = [
+    "ConfigurationService/ApplyConfiguration",
+    "ConfigurationService/RollBackConfiguration",
+    "KeyService/RotateKeys",
+];
+
+/// The descriptions that operations refer to.
+pub(super) fn all() -> Map<String, Value> {
+    let each = ALL.iter().map(|(status, name, text)| {
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        let mut response = json!({
+            "description": text,
+            "content": {"application/problem+json": {"schema": schema}},
+        });
+        if *status == 401 {
+            response["headers"] = json!({"www-authenticate": {
+                "description": "How to say who is calling.",
+                "schema": {"type": "string"},
+            }});
+        }
+        ((*name).to_owned(), response)
+    });
+    each.collect()
+}
+
+/// The refusals of one operation, by status.
+pub(super) fn of(
+    call: &str,
+    routed: &Routed,
+    shape: &Shape,
+    parameters: &[String],
+) -> Map<String, Value> {
+    let (has_path, has_body) = (routed.path.contains('{'), shape.body.is_some());
+    let body = shape.body.as_ref().and_then(|body| body.get("properties"));
+    let is_asked = |name: &&str| {
+        parameters.iter().any(|known| known == name)
+            || body.is_some_and(|body| body.get(name).is_some())
+    };
+    let names_something = has_path || NAMES.iter().any(|name| is_asked(&name));
+    let asks_the_account = ["OnCallService/", "DirectoryService/"];
+    let is_given = |status: u16| match status {
+        400 => has_path || has_body,
+        404 => names_something,
+        409 => routed.method != "GET" || asks_the_account.iter().any(|it| call.starts_with(it)),
+        412 => CONDITIONAL.contains(&call),
+        413 | 415 => has_body,
+        _ => true,
+    };
+    let given = ALL.iter().filter(|(status, ..)| is_given(*status));
+    given
+        .map(|(status, name, _)| {
+            (status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}))
+        })
+        .collect()
+}
+
+/// How an answer is told where all is well.
+pub(super) fn well(status: u16) -> &'static str {
+    match status {
+        201 => "It is made.",
+        202 => "It is taken on, and goes on.",
+        _ => "It is done.",
+    }
+}
+
+/// What it takes to make a call, in words.
+pub(super) fn takes(least: Option<Least>) -> String {
+    match least {
+        Some(Least::Role(role)) => format!("Takes the role {}.", role.name()),
+        Some(Least::Everywhere(role)) => {
+            format!("Takes the role {}, and a token that opens every organisation.", role.name())
+        }
+        Some(Least::Nothing) | None => String::new(),
+    }
+}
