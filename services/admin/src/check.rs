@@ -12,7 +12,9 @@ use tandem_proto::{v1, words::Word as _};
 pub(crate) const SLUG: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 pub(crate) const NAME_MAX: usize = 120;
 pub(crate) const URL_MAX: usize = 2048;
-const EMAIL_MAX: usize = 254;
+pub(crate) const EMAIL_MAX: usize = 254;
+/// What an email address looks like.
+pub(crate) const EMAIL: &str = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$";
 const SECRET_MAX: usize = 1024;
 /// PagerDuty answers 960 calls a minute; no connector needs more so far.
 pub(crate) const RATE_LIMIT: std::ops::RangeInclusive<u32> = 1..=960;
@@ -138,13 +140,27 @@ pub(crate) fn email(text: &str) -> Checked<Option<String>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let has_both_parts =
-        text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
-    let is_header_safe = text.chars().all(|c| !c.is_control() && !c.is_whitespace());
-    if text.len() <= EMAIL_MAX && has_both_parts && is_header_safe {
+    let fits = text.len() <= EMAIL_MAX;
+    if fits && text.split_once('@').is_some_and(|(who, host)| is_mailbox(who) && is_host(host)) {
         return Ok(Some(text.to_owned()));
     }
     Err("must be an email address".to_owned())
+}
+
+fn is_mailbox(text: &str) -> bool {
+    const BESIDES: &[u8] = b".!#$%&'*+/=?^_`{|}~-";
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || BESIDES.contains(&it))
+}
+
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = label.as_bytes();
+        is_end(bytes.first())
+            && is_end(bytes.last())
+            && bytes.iter().all(|it| it.is_ascii_alphanumeric() || *it == b'-')
+    };
+    text.split('.').all(is_label)
 }
 
 /// A secret that can stand in an HTTP header; empty means none. The message never quotes it.
@@ -246,7 +262,9 @@ mod tests {
     fn an_email_has_both_parts_and_no_line_break() {
         assert_eq!(email(" a@b.test ").unwrap().as_deref(), Some("a@b.test"));
         assert_eq!(email("").unwrap(), None);
-        for bad in ["a", "@b", "a@", "a@b\r\nX: y"] {
+        for bad in
+            ["a", "@b", "a@", "a@b\r\nX: y", "!kM8DF@bS)9i", "a@-b.test", "a@b..test", "a@b@c.test"]
+        {
             assert!(email(bad).is_err(), "{bad:?}");
         }
     }

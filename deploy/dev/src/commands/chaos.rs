@@ -24,7 +24,10 @@ pub(crate) struct Arguments {
     /// How long the play `soak` goes on, in minutes.
     #[arg(long, default_value_t = 5)]
     minutes: u64,
-    /// What the trials and the soak are drawn from.
+    /// How many requests each operation gets in the play `rest`, in each round.
+    #[arg(long, default_value_t = 200)]
+    requests: u64,
+    /// What the trials, the soak and the requests are drawn from.
     #[arg(long, default_value_t = 20_261_130)]
     seed: u64,
 }
@@ -44,6 +47,8 @@ enum Play {
     /// People at work on both sides for minutes, while webhooks are lost, doubled and late, calls fail
     /// and services are killed.
     Soak,
+    /// A property-based client against the REST API and its document.
+    Rest,
 }
 
 /// A test and how large it is to be.
@@ -54,7 +59,8 @@ struct Size {
     settings: Vec<(&'static str, u64)>,
 }
 
-const ALL: [Play; 5] = [Play::Egress, Play::Outage, Play::Replay, Play::Soak, Play::Backlog];
+const ALL: [Play; 6] =
+    [Play::Egress, Play::Outage, Play::Replay, Play::Soak, Play::Rest, Play::Backlog];
 
 impl Play {
     fn size(self, arguments: &Arguments) -> Size {
@@ -85,6 +91,11 @@ impl Play {
                 flows,
                 "soak::what_people_do_on_both_sides_at_once_ends_the_same_on_both_and_nothing_is_lost",
                 vec![("TANDEM_SOAK", arguments.minutes * 60), ("TANDEM_SEED", arguments.seed)],
+            ),
+            Self::Rest => (
+                flows,
+                "documented::a_property_based_client_finds_no_failure_and_no_answer_that_is_not_documented",
+                vec![("TANDEM_REQUESTS", arguments.requests), ("TANDEM_SEED", arguments.seed)],
             ),
         };
         Size { package, binary, test, settings }
@@ -142,7 +153,7 @@ mod tests {
     use super::*;
 
     fn arguments() -> Arguments {
-        Arguments { only: None, trials: 100, minutes: 5, seed: 7 }
+        Arguments { only: None, trials: 100, minutes: 5, requests: 200, seed: 7 }
     }
 
     #[test]

@@ -14,15 +14,36 @@ use crate::privilege::Privilege;
 use crate::progress::Progress;
 use crate::workspace;
 
-/// A package of the lock file.
+/// A package of a lock file.
 #[derive(Debug)]
 pub(super) struct Package {
     /// Its name there.
     pub(super) name: &'static str,
+    /// The lock file, in `deploy/dev`.
+    pub(super) lock: Lock,
     /// Where its programs are inside.
     pub(super) programs: &'static str,
     /// What to do where it cannot be had.
     pub(super) instead: &'static str,
+}
+
+/// A lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// The one of packages that need no others, a line for each.
+    Shared,
+    /// One with all that the package needs.
+    Own(&'static str),
+}
+
+impl Lock {
+    /// Its path in the checkout.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Shared => "deploy/dev/runtimes.lock",
+            Self::Own(path) => path,
+        }
+    }
 }
 
 impl Package {
@@ -67,8 +88,14 @@ impl Package {
     }
 
     fn pin(&self, root: &Path) -> Result<lock::Pin, RuntimeError> {
-        let text = fs::read_to_string(root.join("deploy/dev/runtimes.lock")).unwrap_or_default();
-        lock::find(&text, self.name).ok_or(RuntimeError::Unpinned(self.name))
+        let lock = self.lock.path();
+        let text = fs::read_to_string(root.join(lock)).unwrap_or_default();
+        let unpinned = RuntimeError::Unpinned { package: self.name, lock };
+        let pin = lock::find(&text, self.name).ok_or(unpinned)?;
+        Ok(match self.lock {
+            Lock::Shared => pin,
+            Lock::Own(_) => lock::Pin { requirement: text, ..pin },
+        })
     }
 
     fn install(&self, pin: &lock::Pin, target: &Path) -> Result<(), RuntimeError> {

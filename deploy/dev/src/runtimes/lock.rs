@@ -96,4 +96,16 @@ mod tests {
             assert_eq!(pin.requirement.matches("sha256:").count(), 4, "{}", package.name);
         }
     }
+
+    #[test]
+    fn whatever_the_client_of_the_rest_api_needs_is_fully_pinned() {
+        let text = include_str!("../../schemathesis.lock");
+        assert!(find(text, super::super::SCHEMATHESIS.name).is_some());
+        let lines = joined(text);
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+        let pinned = lines.iter().filter(|line| !line.is_empty()).inspect(|line| {
+            assert!(line.contains("==") && line.contains("--hash=sha256:"), "{line}");
+        });
+        assert!(pinned.count() > 20);
+    }
 }

@@ -66,7 +66,7 @@ fn make(list: &str, url: &str) -> anyhow::Result<String> {
 fn ask(method: &str, url: &str, body: &str) -> anyhow::Result<Value> {
     let token = format!("Token token={TOKEN}");
     let headers = [("authorization", token.as_str()), ("from", FROM)];
-    let Response { status, body } = http::request(method, url, &headers, body)?;
+    let Response { status, body, .. } = http::request(method, url, &headers, body)?;
     ensure!((200..300).contains(&status), "{method} {url} was refused with {status}: {body}");
     if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&body)?) }
 }

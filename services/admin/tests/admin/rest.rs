@@ -1,6 +1,6 @@
 //! The REST API, as `curl` sees it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tandem_dev::http;
@@ -11,19 +11,59 @@ use crate::Running;
 /// The body of the handbook, to the letter.
 const BODY: &str = r#"{"organization_id":"acme-corp","integration_type":"pagerduty","name":"Production PagerDuty","base_url":"https://api.pagerduty.com","credentials":{"token":"your_pagerduty_api_token"},"sync_direction":"bidirectional","enabled":true}"#;
 
-/// Status and body of a request with a JSON body.
+/// Status and body of a request with a JSON body; the answer has to be a documented one.
 pub(crate) async fn call(
     rest: SocketAddr,
     method: &'static str,
     path: &str,
     body: &str,
 ) -> (u16, serde_json::Value) {
+    let json = [("content-type", "application/json")];
+    let response = send(rest, method, path, &json, body).await;
+    check(method, path, &response);
+    (response.status, serde_json::from_str(&response.body).unwrap_or_default())
+}
+
+/// The answer to any request.
+async fn send(
+    rest: SocketAddr,
+    method: &'static str,
+    path: &str,
+    headers: &[(&'static str, &'static str)],
+    body: &str,
+) -> http::Response {
     let (url, body) = (format!("http://{rest}{path}"), body.to_owned());
-    let headers = [("content-type", "application/json")];
+    let headers = headers.to_vec();
     let response =
         tokio::task::spawn_blocking(move || http::request(method, &url, &headers, &body));
-    let response = response.await.unwrap().unwrap();
-    (response.status, serde_json::from_str(&response.body).unwrap_or_default())
+    response.await.unwrap().unwrap()
+}
+
+/// Whether an answer is one that the document has for the operation, or that of an address or a
+/// method that it does not have.
+fn check(method: &str, path: &str, response: &http::Response) {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(tandem_admin::rest::document);
+    let status = response.status;
+    let kind = if status < 400 { "application/json" } else { "application/problem+json" };
+    assert_eq!(response.header("content-type"), Some(kind), "{method} {path}: {response:?}");
+    let path = path.split('?').next().unwrap();
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_it = |known: &str| {
+        let known: Vec<&str> = known.split('/').collect();
+        let fits = |(known, part): (&&str, &&str)| known == part || known.starts_with('{');
+        known.len() == parts.len() && known.iter().zip(&parts).all(fits)
+    };
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    // An address that is spelt out goes before one with a name in it.
+    let known = paths.get(path).or_else(|| paths.iter().find(|it| is_it(it.0)).map(|it| it.1));
+    match known.map(|methods| &methods[method.to_lowercase()]) {
+        Some(operation) if operation.is_object() => {
+            let responses = &operation["responses"];
+            assert!(responses[status.to_string()].is_object(), "{method} {path}: {status}");
+        }
+        Some(_) => assert_eq!(status, 405, "{method} {path}"),
+        None => assert_eq!(status, 404, "{method} {path}"),
+    }
 }
 
 #[sqlx::test(migrations = "../shared/store/migrations")]
@@ -106,4 +146,84 @@ async fn tokens_and_keys_have_their_addresses(_: PgPoolOptions, database: PgConn
     let (status, rotated) = call(admin.rest, "POST", "/api/v1/keys/rotate", "").await;
     assert_eq!((status, &rotated["moved"]), (200, &0.into()), "{rotated}");
     assert_eq!(call(admin.rest, "POST", "/api/v1/keys/rotate?key=zz", "").await.0, 422);
+}
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn the_document_is_there_without_a_token(_: PgPoolOptions, database: PgConnectOptions) {
+    let admin = Running::guarded(&database).await;
+    let path = "/api/v1/openapi.json";
+    let served = send(admin.rest, "GET", path, &[], "").await;
+    assert_eq!((served.status, served.header("content-type")), (200, Some("application/json")));
+    let served: serde_json::Value = serde_json::from_str(&served.body).unwrap();
+    assert_eq!(served["openapi"], "3.1.0");
+    assert_eq!(served, tandem_admin::rest::document());
+    let posted = send(admin.rest, "POST", path, &[], "").await;
+    assert_eq!((posted.status, posted.header("allow")), (405, Some("get, head")));
+    assert_eq!(posted.header("content-type"), Some("application/problem+json"));
+    assert_eq!(call(admin.rest, "GET", "/api/v1/integrations", "").await.0, 401);
+}
+
+/// Status, title and the fields that are named.
+async fn problem(
+    rest: SocketAddr,
+    (method, path): (&'static str, &str),
+    headers: &[(&'static str, &'static str)],
+    body: &str,
+) -> (u16, String, Vec<String>) {
+    let response = send(rest, method, path, headers, body).await;
+    check(method, path, &response);
+    let problem: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(problem["status"], response.status, "{problem}");
+    assert_eq!(problem["type"], "about:blank", "{problem}");
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    let fields = errors.iter().map(|error| error["field"].as_str().unwrap().to_owned());
+    (response.status, problem["detail"].as_str().unwrap().to_owned(), fields.collect())
+}
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn whatever_cannot_be_read_is_a_problem_that_names_the_field(
+    _: PgPoolOptions,
+    database: PgConnectOptions,
+) {
+    const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+    let admin = Running::alone(&database).await;
+    let integrations = "/api/v1/integrations";
+    let deep = BODY.replace("\"your_pagerduty_api_token\"", "7");
+    let unknown = BODY.replace("\"token\"", "\"tokn\"");
+    let cases: [(u16, (&'static str, &str), &str, &[&str]); 12] = [
+        (404, ("GET", "/api/v1/nothing"), "", &[]),
+        (405, ("DELETE", integrations), "", &[]),
+        (400, ("GET", "/api/v1/integrations/%ff"), "", &["integration"]),
+        (422, ("GET", "/api/v1/integrations?page_size=many"), "", &["page_size"]),
+        (422, ("GET", "/api/v1/integrations?page_size=-1"), "", &["page_size"]),
+        (422, ("GET", "/api/v1/integrations?colour=red"), "", &["colour"]),
+        (422, ("GET", "/api/v1/integrations?page_size=1&page_size=2"), "", &["page_size"]),
+        (400, ("POST", integrations), "{", &[]),
+        (422, ("POST", integrations), "[]", &["body"]),
+        (422, ("POST", integrations), &deep, &["credentials.token"]),
+        (422, ("POST", integrations), &unknown, &["credentials.tokn"]),
+        (422, ("POST", "/api/v1/links"), r#"{"integration":"x"}"#, &["incident"]),
+    ];
+    for (status, asked, body, named) in cases {
+        let (found, detail, fields) = problem(admin.rest, asked, JSON, body).await;
+        assert_eq!(
+            (found, fields),
+            (status, named.iter().map(|name| (*name).to_owned()).collect()),
+            "{asked:?}: {detail}"
+        );
+    }
+    let asked = ("POST", integrations);
+    let text = [("content-type", "text/plain")];
+    let (status, detail, _) = problem(admin.rest, asked, &text, BODY).await;
+    assert_eq!(status, 415);
+    assert!(detail.contains("application/json"), "{detail}");
+    let large = format!("{BODY}{}", " ".repeat(256 * 1024));
+    let (status, detail, _) = problem(admin.rest, asked, JSON, &large).await;
+    assert_eq!(status, 413);
+    assert!(detail.contains("262144"), "{detail}");
+    let actor = [("x-actor", "nobody")];
+    let (status, _, fields) = problem(admin.rest, ("GET", integrations), &actor, "").await;
+    assert_eq!((status, fields), (422, vec!["x-actor".to_owned()]));
+    let other = send(admin.rest, "DELETE", integrations, &[], "").await;
+    assert_eq!(other.header("allow"), Some("get, post, head"));
 }
