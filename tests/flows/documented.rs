@@ -55,7 +55,7 @@ async fn a_property_based_client_finds_no_failure_and_no_answer_that_is_not_docu
     ] {
         let said = attempt(&stack, phases, names, header).await;
         assert!(said.contains(&format!("Tested: {operations}\n")), "{what}: not all: {said}");
-        println!("{what}: {}", said.lines().find(|line| line.contains("generated")).unwrap());
+        eprintln!("{what}: {}", said.lines().find(|line| line.contains("generated")).unwrap());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The OpenAPI document of this API, made of what is there: the routes with what their handlers take
 //! and give, the calls that they stand for, and what the `.proto` files say of those.
 
+mod operation;
 mod refusals;
 mod schemas;
 #[cfg(test)]
@@ -12,17 +13,11 @@ use axum::{Router, http::header, response::IntoResponse as _, routing::get};
 use bytes::Bytes;
 use schemars::{JsonSchema as _, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use tandem_proto::told::{Call, Told};
+use tandem_proto::told::Told;
 
-use super::{
-    not_this_way,
-    problem::Problem,
-    routes,
-    routes::{Generators, Routed, Shape},
-    served,
-};
-use crate::{access::rights, check};
-use schemas::Schemas;
+use self::{operation::Operation, schemas::Schemas};
+use super::{not_this_way, problem::Problem, routes, routes::Generators, served};
+use crate::check;
 
 /// Where it is served.
 const ADDRESS: &str = "/api/v1/openapi.json";
@@ -59,7 +54,7 @@ pub fn document() -> Value {
         let Some(said) = told.call(call) else { continue };
         let shape = (routed.shape)(&mut generators);
         let (service, _) = call.split_once('/').unwrap_or_default();
-        tags.insert(tag(service), told.about(service).unwrap_or_default());
+        tags.insert(operation::tag(service), told.about(service).unwrap_or_default());
         let one = Operation { routed, call, said, shape };
         let path = paths.entry(routed.path).or_insert_with(for_all);
         path.insert(routed.method.to_lowercase(), one.describe(&mut schemas));
@@ -115,97 +110,4 @@ fn actor() -> Value {
         "description": "On whose behalf the call is made, by email address. A token has to allow that.",
         "schema": {"type": "string", "pattern": check::EMAIL, "maxLength": check::EMAIL_MAX},
     })
-}
-
-/// What a service's operations are listed under.
-fn tag(service: &str) -> String {
-    service.trim_end_matches("Service").to_owned()
-}
-
-/// One operation, as far as it is known.
-struct Operation<'a> {
-    routed: Routed,
-    call: &'static str,
-    said: &'a Call,
-    shape: Shape,
-}
-
-impl Operation<'_> {
-    fn describe(self, schemas: &mut Schemas<'_>) -> Value {
-        let (service, name) = self.call.split_once('/').unwrap_or_default();
-        let text = schemas::in_rest(&self.said.text);
-        let summary = text.split_once(". ").map_or(text.trim_end_matches('.'), |(first, _)| first);
-        let mut operation = json!({
-            "operationId": self.id(name),
-            "tags": [tag(service)],
-            "summary": summary,
-            "description": format!("{text} {}", refusals::takes(rights::of(self.call))),
-        });
-        let parameters = self.parameters(schemas);
-        if !parameters.is_empty() {
-            operation["parameters"] = parameters.into();
-        }
-        let refused =
-            refusals::of(self.call, &self.routed, &self.shape, &parameters_of(&operation));
-        if let Some(body) = self.shape.body {
-            schemas.put(&self.said.input, Some(&self.said.input), body.into());
-            operation["requestBody"] =
-                json!({"required": true, "content": content(&self.said.input)});
-        }
-        let mut responses = refused;
-        let (of_type, schema) = self.shape.answer.unwrap_or_default();
-        let answer = schemas.answer(&of_type, &self.said.output, schema.into());
-        for status in self.shape.statuses {
-            let mut response =
-                json!({"description": refusals::well(status), "content": content(&answer)});
-            if self.shape.has_place {
-                response["headers"] = json!({"location": {
-                    "description": "Where it is.",
-                    "schema": {"type": "string", "format": "uri-reference"},
-                }});
-            }
-            responses.insert(status.to_string(), response);
-        }
-        operation["responses"] = responses.into();
-        operation
-    }
-
-    /// The call's name; where several addresses stand for it, with what tells this one from them.
-    fn id(&self, name: &str) -> String {
-        let last = self.routed.path.rsplit('/').next().unwrap_or_default();
-        let is_one_of_many = served::SERVED.iter().filter(|it| it.2 == self.call).count() > 1;
-        if is_one_of_many && !last.starts_with('{') {
-            return format!("{name}_{last}");
-        }
-        name.to_owned()
-    }
-
-    fn parameters(&self, schemas: &Schemas<'_>) -> Vec<Value> {
-        let in_path = self.routed.path.split('/').filter_map(|part| {
-            let name = part.strip_prefix('{')?.strip_suffix('}')?;
-            let mut schema = json!({"type": "string", "minLength": 1});
-            let text = schemas.tell(&self.said.input, name, &mut schema);
-            Some(json!({
-                "name": name, "in": "path", "required": true, "description": text, "schema": schema,
-            }))
-        });
-        let query = self.shape.query.clone().map(Value::from).unwrap_or_default();
-        let properties = query["properties"].as_object().cloned().unwrap_or_default();
-        let in_query = properties.into_iter().map(|(name, mut schema)| {
-            let text = schemas.tell(&self.said.input, &name, &mut schema);
-            schemas::without_null(&mut schema);
-            json!({"name": name, "in": "query", "description": text, "schema": schema})
-        });
-        in_path.chain(in_query).collect()
-    }
-}
-
-/// The names of an operation's parameters.
-fn parameters_of(operation: &Value) -> Vec<String> {
-    let all = operation["parameters"].as_array().into_iter().flatten();
-    all.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
-}
-
-fn content(schema: &str) -> Value {
-    json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}})
 }

@@ -83,7 +83,7 @@ struct Asked {
 
 /// An integration, and where its webhooks go.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "IntegrationWithUrl")]
+#[schemars(rename = "Integration")]
 struct Answer {
     #[serde(flatten)]
     integration: json::Integration,

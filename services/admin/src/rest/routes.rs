@@ -48,8 +48,8 @@ pub(super) struct Shape {
     pub(super) statuses: Vec<u16>,
     /// Whether the answer says where to find what was made.
     pub(super) has_place: bool,
-    /// The name of the answer's type, and its schema.
-    pub(super) answer: Option<(String, Schema)>,
+    /// The name of the answer's type, unless that is its handler's own, and its schema.
+    pub(super) answer: (Option<String>, Schema),
 }
 
 impl Routes {
@@ -187,6 +187,8 @@ impl<const DONE: u16, T: JsonSchema> Given for Soon<DONE, T> {
 }
 
 fn answers<T: JsonSchema>(shape: &mut Shape, generators: &mut Generators, statuses: &[u16]) {
+    let is_shared = T::schema_id().starts_with("tandem_proto::");
     shape.statuses = statuses.to_vec();
-    shape.answer = Some((T::schema_name().into_owned(), T::json_schema(&mut generators.given)));
+    shape.answer =
+        (is_shared.then(|| T::schema_name().into_owned()), T::json_schema(&mut generators.given));
 }

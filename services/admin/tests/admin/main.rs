@@ -1,6 +1,10 @@
 //! Admin from outside: real clients, a real Postgres for each test, a real NATS where one is needed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod access;
 mod configuration;

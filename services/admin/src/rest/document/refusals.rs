@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Routed, Shape};
+use super::super::routes::{Routed, Shape};
 use crate::access::rights::Least;
 
 /// Every refusal: its status, the name of its description, and the description.
@@ -43,16 +43,15 @@ const CONDITIONAL: [&str; 3] = [
 pub(super) fn all() -> Map<String, Value> {
     let each = ALL.iter().map(|(status, name, text)| {
         let schema = json!({"$ref": "#/components/schemas/Problem"});
-        let mut response = json!({
-            "description": text,
-            "content": {"application/problem+json": {"schema": schema}},
-        });
-        if *status == 401 {
-            response["headers"] = json!({"www-authenticate": {
+        let content = json!({"application/problem+json": {"schema": schema}});
+        let response = if *status == 401 {
+            json!({"description": text, "content": content, "headers": {"www-authenticate": {
                 "description": "How to say who is calling.",
                 "schema": {"type": "string"},
-            }});
-        }
+            }}})
+        } else {
+            json!({"description": text, "content": content})
+        };
         ((*name).to_owned(), response)
     });
     each.collect()
@@ -71,7 +70,7 @@ pub(super) fn of(
         parameters.iter().any(|known| known == name)
             || body.is_some_and(|body| body.get(name).is_some())
     };
-    let names_something = has_path || NAMES.iter().any(|name| is_asked(&name));
+    let names_something = has_path || NAMES.iter().any(is_asked);
     let asks_the_account = ["OnCallService/", "DirectoryService/"];
     let is_given = |status: u16| match status {
         400 => has_path || has_body,
@@ -87,15 +86,6 @@ pub(super) fn of(
             (status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}))
         })
         .collect()
-}
-
-/// How an answer is told where all is well.
-pub(super) fn well(status: u16) -> &'static str {
-    match status {
-        201 => "It is made.",
-        202 => "It is taken on, and goes on.",
-        _ => "It is done.",
-    }
 }
 
 /// What it takes to make a call, in words.

@@ -29,14 +29,7 @@ const RENAMED: [(&str, &str); 4] = [
     ("schedule_id", "schedule"),
 ];
 /// Types that are a message's by another name.
-const TYPES: [(&str, &str); 6] = [
-    ("ConfiguredScope", "Scope"),
-    ("ConfiguredRow", "MappingRow"),
-    ("IntegrationWithUrl", "Integration"),
-    ("OnCalls", "ListOnCallResponse"),
-    ("NewToken", "CreateTokenResponse"),
-    ("Verification", "VerifyAuditResponse"),
-];
+const TYPES: [(&str, &str); 2] = [("ConfiguredScope", "Scope"), ("ConfiguredRow", "MappingRow")];
 
 /// The schemas of the document by name.
 pub(super) struct Schemas<'a> {
@@ -56,16 +49,20 @@ impl<'a> Schemas<'a> {
         self.all.insert(name.to_owned(), schema);
     }
 
-    /// Adds the schema of an answer, and gives its name: that of its type where the type is known
-    /// beyond its handler, else that of the message that the call answers.
-    pub(super) fn answer(&mut self, of_type: &str, output: &str, schema: Value) -> String {
-        let is_known = self.message(of_type).is_some() || !is_local(of_type);
-        let name = if is_known { of_type } else { output };
-        let message = self.message(of_type).or_else(|| self.told.message(output)).cloned();
+    /// Adds the schema of an answer, and gives its name: that of its type, or of the message that the
+    /// call answers, where the type is its handler's own.
+    pub(super) fn answer(
+        &mut self,
+        of_type: Option<String>,
+        output: &str,
+        schema: Value,
+    ) -> String {
+        let name = of_type.unwrap_or_else(|| output.to_owned());
+        let message = self.message(&name).or_else(|| self.told.message(output));
         let mut schema = schema;
-        self.enrich(message.as_ref(), &mut schema);
-        self.all.insert(name.to_owned(), schema);
-        name.to_owned()
+        self.enrich(message, &mut schema);
+        self.all.insert(name.clone(), schema);
+        name
     }
 
     /// Adds what others refer to. What is read otherwise than it is written is known by two names.
@@ -73,16 +70,16 @@ impl<'a> Schemas<'a> {
         let given = generators.given.take_definitions(true);
         let taken = generators.taken.take_definitions(true);
         for (name, mut schema) in given.clone() {
-            let message = self.message(&name).cloned();
-            self.enrich(message.as_ref(), &mut schema);
+            let message = self.message(&name);
+            self.enrich(message, &mut schema);
             self.all.entry(name).or_insert(schema);
         }
         let twice = known_by_two_names(&given, &taken);
         let bodies: Vec<String> =
             self.all.keys().filter(|name| name.ends_with("Request")).cloned().collect();
         for (name, mut schema) in taken {
-            let message = self.message(&name).cloned();
-            self.enrich(message.as_ref(), &mut schema);
+            let message = self.message(&name);
+            self.enrich(message, &mut schema);
             refer_to_taken(&mut schema, &twice);
             let name = if twice.contains(&name) { taken_name(&name) } else { name };
             self.all.entry(name).or_insert(schema);
@@ -102,6 +99,12 @@ impl<'a> Schemas<'a> {
     pub(super) fn tell(&self, message: &str, field: &str, schema: &mut Value) -> String {
         let found = self.told.message(message).and_then(|message| self.field(message, field));
         found.map(|field| refine(field, schema)).unwrap_or_default()
+    }
+
+    /// What is said of a schema.
+    pub(super) fn about(&self, name: &str) -> String {
+        let schema = self.all.get(name).and_then(|schema| schema.get("description"));
+        schema.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     fn message(&self, of_type: &str) -> Option<&'a Message> {
@@ -143,15 +146,6 @@ impl<'a> Schemas<'a> {
             without_trifling_default(property);
         }
     }
-}
-
-/// Whether a type is known in its handler's file only.
-fn is_local(of_type: &str) -> bool {
-    const LOCAL: [&str; 10] = [
-        "All", "Answer", "Answers", "Applied", "Entries", "Exported", "Groups", "Keys", "Page",
-        "Reasons",
-    ];
-    LOCAL.contains(&of_type) || of_type == "Tokens"
 }
 
 /// A description in the words of HTTP.
