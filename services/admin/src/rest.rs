@@ -7,6 +7,7 @@
 mod answers;
 mod asked;
 mod audit;
+mod changes;
 mod configuration;
 mod conflicts;
 mod dead_letters;
@@ -19,6 +20,7 @@ mod plans;
 mod problem;
 mod questions;
 mod routes;
+mod rules;
 mod served;
 mod tokens;
 
@@ -85,6 +87,8 @@ pub fn router(admin: Admin, public_url: Option<&str>, readiness: Readiness) -> R
 /// Every address of the API, and what answers there.
 fn routes() -> Routes {
     integrations::routes()
+        .merge(changes::routes())
+        .merge(rules::routes())
         .merge(configuration::routes())
         .merge(dead_letters::routes())
         .merge(conflicts::routes())

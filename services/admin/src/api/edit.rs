@@ -23,7 +23,7 @@ use crate::{
 const LABELS_MAX: usize = 64;
 
 /// Opens an incident.
-pub(super) async fn create(
+pub(crate) async fn create(
     admin: &Admin,
     caller: &Caller,
     request: v1::CreateIncidentRequest,
@@ -48,7 +48,7 @@ pub(super) async fn create(
 }
 
 /// Changes what the mask names.
-pub(super) async fn update(
+pub(crate) async fn update(
     admin: &Admin,
     caller: &Caller,
     request: v1::UpdateIncidentRequest,
@@ -63,7 +63,7 @@ pub(super) async fn update(
 }
 
 /// Adds a note.
-pub(super) async fn note(
+pub(crate) async fn note(
     admin: &Admin,
     caller: &Caller,
     request: v1::AddNoteRequest,

@@ -19,7 +19,7 @@ use crate::{
     refusal::{Checks, Refusal},
 };
 
-async fn list(
+pub(crate) async fn list(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListFieldMappingsRequest,
@@ -31,7 +31,7 @@ async fn list(
     Ok(v1::ListFieldMappingsResponse { mappings: mappings.collect() })
 }
 
-async fn set(
+pub(crate) async fn set(
     admin: &Admin,
     caller: &Caller,
     request: v1::SetFieldMappingRequest,
@@ -49,7 +49,7 @@ async fn set(
     change(admin, asked, field, |integration| mapping::set(integration, field, from, parts)).await
 }
 
-async fn reset(
+pub(crate) async fn reset(
     admin: &Admin,
     caller: &Caller,
     request: v1::ResetFieldMappingRequest,
@@ -80,7 +80,7 @@ async fn reset(
     .await
 }
 
-async fn set_counterpart(
+pub(crate) async fn set_counterpart(
     admin: &Admin,
     caller: &Caller,
     request: v1::SetCounterpartRequest,
@@ -117,7 +117,7 @@ async fn set_counterpart(
     .await
 }
 
-async fn remove_counterpart(
+pub(crate) async fn remove_counterpart(
     admin: &Admin,
     caller: &Caller,
     request: v1::RemoveCounterpartRequest,

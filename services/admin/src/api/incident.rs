@@ -35,7 +35,7 @@ pub(super) async fn read(
     shown.pop().ok_or_else(|| Refusal::unknown("incident", id.to_string()))
 }
 
-async fn get(
+pub(crate) async fn get(
     admin: &Admin,
     caller: &Caller,
     request: v1::GetIncidentRequest,
@@ -44,7 +44,7 @@ async fn get(
     read(admin, &org, id).await
 }
 
-async fn list(
+pub(crate) async fn list(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListIncidentsRequest,
@@ -93,7 +93,7 @@ async fn with_links(
     Ok(incidents.iter().map(shown).collect())
 }
 
-async fn list_timeline(
+pub(crate) async fn list_timeline(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListTimelineRequest,

@@ -75,7 +75,7 @@ fn absent(field: Field) -> String {
     }
 }
 
-async fn set(
+pub(crate) async fn set(
     admin: &Admin,
     caller: &Caller,
     request: v1::SetFieldOwnershipRequest,
@@ -94,7 +94,7 @@ async fn set(
         .ok_or_else(|| Refusal::unknown("field", claim.field.to_string()))
 }
 
-async fn reset(
+pub(crate) async fn reset(
     admin: &Admin,
     caller: &Caller,
     request: v1::ResetFieldOwnershipRequest,
@@ -124,7 +124,7 @@ async fn reset(
         .ok_or_else(|| Refusal::unknown("field ownership", field.to_string()))
 }
 
-async fn list(
+pub(crate) async fn list(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListFieldOwnershipRequest,

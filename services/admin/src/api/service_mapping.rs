@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Maps a service, or maps it anew.
-async fn add(
+pub(crate) async fn add(
     admin: &Admin,
     caller: &Caller,
     request: v1::AddServiceMappingRequest,
@@ -61,7 +61,7 @@ fn put(mappings: &mut Vec<ServiceMapping>, new: ServiceMapping) {
     }
 }
 
-async fn list(
+pub(crate) async fn list(
     admin: &Admin,
     caller: &Caller,
     request: v1::ListServiceMappingsRequest,
@@ -85,7 +85,7 @@ async fn list(
     Ok(v1::ListServiceMappingsResponse { mappings, next_page_token, etag })
 }
 
-async fn remove(
+pub(crate) async fn remove(
     admin: &Admin,
     caller: &Caller,
     request: v1::RemoveServiceMappingRequest,

@@ -19,6 +19,9 @@ pub(super) struct Placed<T> {
 /// Something was begun, and goes on.
 pub(super) struct Begun<T>(pub(super) T);
 
+/// Something was taken away, and nothing is left to tell.
+pub(super) struct Gone;
+
 /// Something is done with `DONE`, or was taken on and is pending.
 pub(super) struct Soon<const DONE: u16, T> {
     pub(super) pending: bool,
@@ -40,6 +43,12 @@ impl<T: Serialize> IntoResponse for Placed<T> {
 impl<T: Serialize> IntoResponse for Begun<T> {
     fn into_response(self) -> Response {
         (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+impl IntoResponse for Gone {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
     }
 }
 

@@ -10,13 +10,14 @@ use axum::{
     },
     http::request::Parts,
 };
+use prost_types::FieldMask;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use tandem_proto::{v1, words::Word};
 
 use super::{misread, problem::Unreadable};
-use crate::refusal::{Refusal, Violation};
+use crate::refusal::{Checks, Refusal, Violation};
 
 /// A query that could be read.
 pub(super) struct Queried<T>(pub(super) T);
@@ -24,8 +25,8 @@ pub(super) struct Queried<T>(pub(super) T);
 /// A body that could be read.
 pub(super) struct Body<T>(pub(super) T);
 
-/// What the address names: a handle, an id or a name.
-pub(super) struct InPath(pub(super) String);
+/// What the address names: handles, ids or names.
+pub(super) struct InPath<T = String>(pub(super) T);
 
 /// The organisation that a name is looked for in.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -33,6 +34,18 @@ pub(super) struct InPath(pub(super) String);
 pub(super) struct Within {
     pub(super) organization_id: String,
 }
+
+/// The organisation that a name is looked for in, and the state that a change is meant for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Unchanged {
+    pub(super) organization_id: String,
+    pub(super) etag: String,
+}
+
+/// The fields that a change is about: those that its body holds.
+#[derive(Debug, Default)]
+pub(super) struct Mask(Vec<String>);
 
 /// Secrets that are handed over.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -44,12 +57,21 @@ pub(super) struct Credentials {
     signing_secret: Option<SecretString>,
 }
 
+impl Credentials {
+    /// Those that are to take the place of others.
+    pub(super) fn changed(self, mask: &mut Mask) -> v1::Credentials {
+        let exposed =
+            |secret: Option<SecretString>| secret.map(|secret| secret.expose_secret().to_owned());
+        v1::Credentials {
+            token: mask.take("credentials.token", exposed(self.token)),
+            signing_secret: mask.take("credentials.signing_secret", exposed(self.signing_secret)),
+        }
+    }
+}
+
 impl From<Credentials> for v1::Credentials {
     fn from(from: Credentials) -> Self {
-        let exposed = |secret: Option<SecretString>| {
-            secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
-        };
-        Self { token: exposed(from.token), signing_secret: exposed(from.signing_secret) }
+        from.changed(&mut Mask::default())
     }
 }
 
@@ -76,12 +98,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for InPath {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
     type Rejection = Unreadable;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unreadable> {
-        let read: Result<Path<String>, PathRejection> =
-            Path::from_request_parts(parts, state).await;
+        let read: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
         let refused = |rejection: PathRejection| match rejection {
             PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {
                 ErrorKind::InvalidUtf8InPathParam { key } => Unreadable::path(key),
@@ -90,6 +111,32 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
             _ => Unreadable::path("path".to_owned()),
         };
         read.map(|Path(name)| Self(name)).map_err(refused)
+    }
+}
+
+impl Mask {
+    /// What was given for a field, which is then one of those that are changed.
+    pub(super) fn take<T: Default>(&mut self, field: &str, given: Option<T>) -> T {
+        given.inspect(|_| self.0.push(field.to_owned())).unwrap_or_default()
+    }
+
+    /// The same for a word.
+    pub(super) fn word<W: Word + Default>(
+        &mut self,
+        checks: &mut Checks,
+        field: &str,
+        given: Option<String>,
+    ) -> W {
+        let read = given.map(|given| checks.take(field, word(Some(given))).unwrap_or_default());
+        self.take(field, read)
+    }
+
+    /// The fields that are changed; a change of nothing is refused.
+    pub(super) fn finish(self) -> Result<FieldMask, Refusal> {
+        if self.0.is_empty() {
+            return Err(Refusal::invalid("body", "must hold at least one field to change"));
+        }
+        Ok(FieldMask { paths: self.0 })
     }
 }
 

@@ -84,7 +84,7 @@ struct Asked {
 /// An integration, and where its webhooks go.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Integration")]
-struct Answer {
+pub(super) struct Answer {
     #[serde(flatten)]
     integration: json::Integration,
     /// Where the external account posts its webhooks; null while nobody said how the outside reaches ingress.
@@ -164,7 +164,7 @@ impl Creation {
 }
 
 impl Rest {
-    fn answer(&self, from: v1::Integration) -> Answer {
+    pub(super) fn answer(&self, from: v1::Integration) -> Answer {
         let own = Some(from.public_url.as_str()).filter(|url| !url.is_empty());
         let root = own.or(self.public_url.as_deref());
         let webhook_url = root.map(|root| format!("{root}{}", from.webhook_path));

@@ -144,10 +144,17 @@ pub(super) fn answer(
 
 /// A few fields have other names in the REST body than in the contract.
 fn as_in_rest(field: &str) -> &str {
+    for message in ["mapping.", "ownership."] {
+        if let Some(field) = field.strip_prefix(message) {
+            return field;
+        }
+    }
     match field {
         "org" => "organization_id",
         "type" => "integration_type",
         "direction" => "sync_direction",
+        // Only the names of labels are not known beforehand.
+        "update_mask" => "labels",
         other => other,
     }
 }

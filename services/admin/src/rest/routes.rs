@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
     Rest,
-    answers::{Begun, Created, Placed, Soon},
+    answers::{Begun, Created, Gone, Placed, Soon},
     asked::{Body, InPath, Queried},
 };
 use crate::caller::Caller;
@@ -48,8 +48,8 @@ pub(super) struct Shape {
     pub(super) statuses: Vec<u16>,
     /// Whether the answer says where to find what was made.
     pub(super) has_place: bool,
-    /// The name of the answer's type, unless that is its handler's own, and its schema.
-    pub(super) answer: (Option<String>, Schema),
+    /// The name of the answer's type, unless that is its handler's own, and its schema; none where nothing is told.
+    pub(super) answer: Option<(Option<String>, Schema)>,
 }
 
 impl Routes {
@@ -61,6 +61,16 @@ impl Routes {
     /// Something to do.
     pub(super) fn post<H: Described<T>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.on("POST", path, H::shape, routing::post(handler))
+    }
+
+    /// Something to put in the place of what is there.
+    pub(super) fn put<H: Described<T>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.on("PUT", path, H::shape, routing::put(handler))
+    }
+
+    /// Something to change parts of.
+    pub(super) fn patch<H: Described<T>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.on("PATCH", path, H::shape, routing::patch(handler))
     }
 
     /// Something to take away.
@@ -139,7 +149,7 @@ impl Taken for Caller {
     fn describe(_: &mut Shape, _: &mut Generators) {}
 }
 
-impl Taken for InPath {
+impl<T> Taken for InPath<T> {
     fn describe(_: &mut Shape, _: &mut Generators) {}
 }
 
@@ -180,6 +190,12 @@ impl<T: JsonSchema> Given for Begun<T> {
     }
 }
 
+impl Given for Gone {
+    fn describe(shape: &mut Shape, _: &mut Generators) {
+        shape.statuses = vec![204];
+    }
+}
+
 impl<const DONE: u16, T: JsonSchema> Given for Soon<DONE, T> {
     fn describe(shape: &mut Shape, generators: &mut Generators) {
         answers::<T>(shape, generators, &[DONE, 202]);
@@ -189,6 +205,6 @@ impl<const DONE: u16, T: JsonSchema> Given for Soon<DONE, T> {
 fn answers<T: JsonSchema>(shape: &mut Shape, generators: &mut Generators, statuses: &[u16]) {
     let is_shared = T::schema_id().starts_with("tandem_proto::");
     shape.statuses = statuses.to_vec();
-    shape.answer =
-        (is_shared.then(|| T::schema_name().into_owned()), T::json_schema(&mut generators.given));
+    let name = is_shared.then(|| T::schema_name().into_owned());
+    shape.answer = Some((name, T::json_schema(&mut generators.given)));
 }

@@ -230,3 +230,65 @@ async fn whatever_cannot_be_read_is_a_problem_that_names_the_field(
     let other = send(admin.rest, "DELETE", integrations, &[], "").await;
     assert_eq!(other.header("allow"), Some("get, post, head"));
 }
+
+#[sqlx::test(migrations = "../shared/store/migrations")]
+async fn an_integration_and_its_rules_are_changed_by_what_a_body_holds(
+    _: PgPoolOptions,
+    database: PgConnectOptions,
+) {
+    let admin = Running::alone(&database).await;
+    let ask = async |method, path: &str, body: &str| call(admin.rest, method, path, body).await;
+    assert_eq!(ask("POST", "/api/v1/integrations", BODY).await.0, 201);
+    let one = "/api/v1/integrations/prod-pd";
+    let body =
+        r#"{"rate_limit":100,"sync_direction":"inbound","scope":{"teams":["PT1"]},"etag":"1"}"#;
+    let (status, changed) = ask("PATCH", one, body).await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!((&changed["rate_limit"], &changed["direction"]), (&100.into(), &"inbound".into()));
+    assert_eq!(
+        (&changed["scope"]["teams"][0], &changed["has_token"]),
+        (&"PT1".into(), &true.into())
+    );
+    assert_eq!(ask("PATCH", one, body).await.0, 412, "the etag is that of another state");
+    let (status, problem) = ask("PATCH", one, r#"{"rate_limit":0}"#).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &"rate_limit".into()), "{problem}");
+    let (status, problem) = ask("PATCH", one, "{}").await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &"body".into()), "{problem}");
+
+    let of = |what: &str| format!("{one}/{what}");
+    let owned = of("field-ownership/title");
+    let (status, owner) = ask("PUT", &owned, r#"{"owner":"external","priority":10}"#).await;
+    assert_eq!((status, &owner["owner"]), (200, &"external".into()), "{owner}");
+    let (status, problem) = ask("PUT", &owned, r#"{"owner":"external","priority":1001}"#).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &"priority".into()), "{problem}");
+    assert_eq!(ask("DELETE", &owned, "").await.1["owner"], "platform");
+    let (_, owners) = ask("GET", &of("field-ownership"), "").await;
+    assert_eq!(owners["ownership"][0]["field"], "title", "{owners}");
+
+    let label = of("field-mappings/label.region");
+    let (status, mapped) = ask("PATCH", &label, r#"{"external_name":"region_cf"}"#).await;
+    assert_eq!((status, &mapped["external_name"]), (200, &"region_cf".into()), "{mapped}");
+    assert_eq!(ask("DELETE", &label, "").await.0, 200);
+    let ada = of("field-mappings/assigned_to/counterparts/Ada%20Lovelace");
+    let (status, named) = ask("PUT", &ada, r#"{"external":"PADA"}"#).await;
+    assert_eq!((status, &named["rows"][0]["platform"]), (200, &"Ada Lovelace".into()), "{named}");
+    assert_eq!(ask("DELETE", &ada, "").await.0, 200);
+    assert_eq!(ask("DELETE", &ada, "").await.0, 404);
+    let (_, mappings) = ask("GET", &of("field-mappings"), "").await;
+    assert!(mappings["mappings"].as_array().unwrap().len() > 2, "{mappings}");
+
+    let service = of("service-mappings/P123ABC");
+    let (status, added) = ask("PUT", &service, r#"{"incident_type":"infrastructure"}"#).await;
+    assert_eq!((status, &added["service"]), (200, &"P123ABC".into()), "{added}");
+    let (_, services) = ask("GET", &of("service-mappings"), "").await;
+    assert_eq!(services["mappings"][0]["incident_type"], "infrastructure", "{services}");
+    let gone = send(admin.rest, "DELETE", &service, &[], "").await;
+    assert_eq!((gone.status, gone.body.as_str()), (204, ""));
+    assert_eq!(ask("DELETE", &service, "").await.0, 404);
+
+    assert_eq!(ask("POST", &of("rotate-secrets"), "").await.0, 409, "none is managed");
+    assert_eq!(ask("DELETE", &format!("{one}?etag=1"), "").await.0, 412);
+    let (status, left) = ask("DELETE", one, "").await;
+    assert_eq!((status, &left["left_subscriptions"]), (200, &serde_json::json!([])), "{left}");
+    assert_eq!(ask("GET", one, "").await.0, 404);
+}

@@ -88,7 +88,10 @@ impl Operation<'_> {
 
     /// The answers where all is well, by status.
     fn answers(self, schemas: &mut Schemas<'_>) -> Vec<(String, Value)> {
-        let (of_type, schema) = self.shape.answer;
+        let Some((of_type, schema)) = self.shape.answer else {
+            let gone = |status: u16| (status.to_string(), json!({"description": "It is gone."}));
+            return self.shape.statuses.into_iter().map(gone).collect();
+        };
         let answer = schemas.answer(of_type, &self.said.output, schema.into());
         let text = schemas.about(&answer);
         let each = self.shape.statuses.into_iter().map(|status| {

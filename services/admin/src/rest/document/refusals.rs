@@ -32,13 +32,6 @@ const ALL: [(u16, &str, &str); 11] = [
 const NAMES: [&str; 8] =
     ["integration", "incident", "link", "conflicts", "dead_letters", "group", "key", "version"];
 
-/// The calls that can be told from which state a change is meant to be made.
-const CONDITIONAL: [&str; 3] = [
-    "ConfigurationService/ApplyConfiguration",
-    "ConfigurationService/RollBackConfiguration",
-    "KeyService/RotateKeys",
-];
-
 /// The descriptions that operations refer to.
 pub(super) fn all() -> Map<String, Value> {
     let each = ALL.iter().map(|(status, name, text)| {
@@ -72,11 +65,13 @@ pub(super) fn of(
     };
     let names_something = has_path || NAMES.iter().any(is_asked);
     let asks_the_account = ["OnCallService/", "DirectoryService/"];
+    // The etag is in each of them.
+    let applies_many = call == "ConfigurationService/ApplyConfiguration";
     let is_given = |status: u16| match status {
         400 => has_path || has_body,
         404 => names_something,
         409 => routed.method != "GET" || asks_the_account.iter().any(|it| call.starts_with(it)),
-        412 => CONDITIONAL.contains(&call),
+        412 => is_asked(&"etag") || call == "KeyService/RotateKeys" || applies_many,
         413 | 415 => has_body,
         _ => true,
     };

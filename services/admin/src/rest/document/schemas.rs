@@ -29,7 +29,8 @@ const RENAMED: [(&str, &str); 4] = [
     ("schedule_id", "schedule"),
 ];
 /// Types that are a message's by another name.
-const TYPES: [(&str, &str); 2] = [("ConfiguredScope", "Scope"), ("ConfiguredRow", "MappingRow")];
+const TYPES: [(&str, &str); 3] =
+    [("ConfiguredScope", "Scope"), ("ScopeChanged", "Scope"), ("ConfiguredRow", "MappingRow")];
 
 /// The schemas of the document by name.
 pub(super) struct Schemas<'a> {

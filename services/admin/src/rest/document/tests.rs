@@ -4,7 +4,7 @@ use super::*;
 
 /// The file that shows changes of the document in review.
 const LOCK: &str = include_str!("../../../openapi.json");
-const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 fn operations(document: &Value) -> Vec<(String, String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
