@@ -72,11 +72,11 @@ pub(crate) async fn list(
     if request.integration.is_empty() && request.incident.is_empty() {
         return Err(Refusal::invalid("integration", "must be given, or an incident"));
     }
+    let size = page::size(request.page_size)?;
+    let after = page::after::<(Timestamp, LinkId)>(&request.page_token)?;
     if !request.incident.is_empty() {
         return of_incident(admin, caller, &request).await;
     }
-    let size = page::size(request.page_size)?;
-    let after = page::after::<(Timestamp, LinkId)>(&request.page_token)?;
     let mut transaction = admin.store.begin().await?;
     let found =
         find(&mut transaction, caller, &request.org, &request.integration).await?.integration;

@@ -35,6 +35,16 @@ pub(super) struct Within {
     pub(super) organization_id: String,
 }
 
+/// A page of what an organisation has.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Paged {
+    pub(super) organization_id: String,
+    #[schemars(range(min = 0))]
+    pub(super) page_size: i32,
+    pub(super) page_token: String,
+}
+
 /// The organisation that a name is looked for in, and the state that a change is meant for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -10,7 +10,7 @@ use tandem_proto::{json, v1};
 
 use super::{
     Rest,
-    asked::{Body, Credentials, InPath, Queried},
+    asked::{Body, Credentials, InPath, Paged, Queried},
     routes::Routes,
 };
 use crate::{
@@ -34,16 +34,6 @@ pub(super) fn routes() -> Routes {
 struct Wanted {
     organization_id: String,
     integration: String,
-}
-
-/// Which versions are wanted.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-struct Listed {
-    organization_id: String,
-    #[schemars(range(min = 0))]
-    page_size: i32,
-    page_token: String,
 }
 
 /// The body that applies configurations.
@@ -145,9 +135,9 @@ async fn versions(
     State(rest): State<Rest>,
     caller: Caller,
     InPath(integration): InPath,
-    Queried(asked): Queried<Listed>,
+    Queried(asked): Queried<Paged>,
 ) -> Result<Json<Page>, Refusal> {
-    let Listed { organization_id: org, page_size, page_token } = asked;
+    let Paged { organization_id: org, page_size, page_token } = asked;
     let request = v1::ListConfigurationVersionsRequest { org, integration, page_size, page_token };
     let page = configuration::versions(&rest.admin, &caller, request).await?;
     let versions = page.versions.into_iter().map(Into::into).collect();

@@ -10,7 +10,7 @@ use tandem_proto::{json, v1};
 use super::{
     Rest,
     answers::Soon,
-    asked::{self, Body, InPath, Mask, Queried, Within},
+    asked::{self, Body, InPath, Mask, Paged, Queried, Within},
     routes::Routes,
 };
 use crate::{
@@ -39,16 +39,6 @@ struct Asked {
     organization_id: String,
     status: Option<String>,
     severity: Option<String>,
-    #[schemars(range(min = 0))]
-    page_size: i32,
-    page_token: String,
-}
-
-/// Which part of a timeline is wanted.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-struct Told {
-    organization_id: String,
     #[schemars(range(min = 0))]
     page_size: i32,
     page_token: String,
@@ -192,9 +182,9 @@ async fn timeline(
     State(rest): State<Rest>,
     caller: Caller,
     InPath(incident): InPath,
-    Queried(asked): Queried<Told>,
+    Queried(asked): Queried<Paged>,
 ) -> Result<Json<Timeline>, Refusal> {
-    let Told { organization_id: org, page_size, page_token } = asked;
+    let Paged { organization_id: org, page_size, page_token } = asked;
     let request = v1::ListTimelineRequest { org, incident, page_size, page_token };
     let page = incident::list_timeline(&rest.admin, &caller, request).await?;
     let entries = page.entries.into_iter().map(Into::into).collect();

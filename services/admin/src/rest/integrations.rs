@@ -8,7 +8,7 @@ use tandem_proto::{json, v1};
 use super::{
     Rest,
     answers::Placed,
-    asked::{self, Body, Credentials, InPath, Queried, Within},
+    asked::{self, Body, Credentials, InPath, Paged, Queried, Within},
     routes::Routes,
 };
 use crate::{
@@ -68,19 +68,6 @@ const fn yes() -> bool {
     true
 }
 
-/// What a list may be asked with.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    #[serde(default)]
-    organization_id: String,
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    page_size: i32,
-    #[serde(default)]
-    page_token: String,
-}
-
 /// An integration, and where its webhooks go.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Integration")]
@@ -111,13 +98,10 @@ async fn create(
 async fn list(
     State(rest): State<Rest>,
     caller: Caller,
-    Queried(asked): Queried<Asked>,
+    Queried(asked): Queried<Paged>,
 ) -> Result<Json<Page>, Refusal> {
-    let request = v1::ListIntegrationsRequest {
-        org: asked.organization_id,
-        page_size: asked.page_size,
-        page_token: asked.page_token,
-    };
+    let Paged { organization_id: org, page_size, page_token } = asked;
+    let request = v1::ListIntegrationsRequest { org, page_size, page_token };
     let page = integration::list(&rest.admin, &caller, request).await?;
     let integrations = page.integrations.into_iter().map(|one| rest.answer(one)).collect();
     Ok(Json(Page { integrations, next_page_token: page.next_page_token }))

@@ -9,7 +9,7 @@ use tandem_proto::{json, v1};
 use super::{
     Rest,
     answers::Gone,
-    asked::{self, Body, InPath, Mask, Queried, Unchanged, Within},
+    asked::{self, Body, InPath, Mask, Paged, Queried, Unchanged, Within},
     routes::Routes,
 };
 use crate::{
@@ -85,16 +85,6 @@ struct Service {
     is_default: bool,
     #[serde(default)]
     etag: String,
-}
-
-/// Which service mappings are wanted.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-struct Listed {
-    organization_id: String,
-    #[schemars(range(min = 0))]
-    page_size: i32,
-    page_token: String,
 }
 
 /// Which service mapping is to be removed.
@@ -256,9 +246,9 @@ async fn services(
     State(rest): State<Rest>,
     caller: Caller,
     InPath(integration): InPath,
-    Queried(asked): Queried<Listed>,
+    Queried(asked): Queried<Paged>,
 ) -> Result<Json<Services>, Refusal> {
-    let Listed { organization_id: org, page_size, page_token } = asked;
+    let Paged { organization_id: org, page_size, page_token } = asked;
     let request = v1::ListServiceMappingsRequest { org, integration, page_size, page_token };
     let page = service_mapping::list(&rest.admin, &caller, request).await?;
     let mappings = page.mappings.into_iter().map(Into::into).collect();

@@ -301,7 +301,9 @@ async fn rest_is_judged_by_the_call_that_an_address_stands_for(
     assert_eq!(status(admin.rest, named, &as_other).await.0, 403);
     let test = ("POST", "/api/v1/integrations/p/test", "");
     assert_eq!(asked(admin.rest, test, &as_viewer).await.0, 403);
-    let nothing = ("DELETE", "/api/v1/integrations/p", "");
+    let nothing = ("DELETE", "/api/v1/integrations", "");
     assert_eq!(asked(admin.rest, nothing, &as_viewer).await.0, 405);
+    let delete = ("DELETE", "/api/v1/integrations/p", "");
+    assert_eq!(asked(admin.rest, delete, &as_viewer).await.0, 403);
     assert_eq!(asked(admin.rest, ("HEAD", "/api/v1/integrations", ""), &[]).await.0, 401);
 }

@@ -193,7 +193,11 @@ async fn whatever_cannot_be_read_is_a_problem_that_names_the_field(
     let integrations = "/api/v1/integrations";
     let deep = BODY.replace("\"your_pagerduty_api_token\"", "7");
     let unknown = BODY.replace("\"token\"", "\"tokn\"");
-    let cases: [Case<'_>; 12] = [
+    let links = "/api/v1/links?incident=inc_00000000000000000000000000000001";
+    let (few, token) = (format!("{links}&page_size=-1"), format!("{links}&page_token=zz"));
+    let cases: [Case<'_>; 14] = [
+        (422, ("GET", &few), "", &["page_size"]),
+        (422, ("GET", &token), "", &["page_token"]),
         (404, ("GET", "/api/v1/nothing"), "", &[]),
         (405, ("DELETE", integrations), "", &[]),
         (400, ("GET", "/api/v1/integrations/%ff"), "", &["integration"]),

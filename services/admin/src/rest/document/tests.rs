@@ -44,6 +44,15 @@ fn what_is_served_is_in_the_document_and_nothing_else_is() {
 }
 
 #[test]
+fn every_call_that_is_no_stream_has_its_address() {
+    let served: BTreeSet<&str> = served::SERVED.iter().map(|it| it.2).collect();
+    for call in tandem_proto::calls() {
+        let is_stream = call.contains("/Watch");
+        assert_ne!(served.contains(call.as_str()), is_stream, "{call}");
+    }
+}
+
+#[test]
 fn the_document_is_the_one_that_was_reviewed() {
     let reviewed: Value = serde_json::from_str(LOCK).unwrap();
     assert!(
