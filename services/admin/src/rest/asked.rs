@@ -89,6 +89,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Queried<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
+        // The database holds no such text, so nothing can be found by it.
+        if let Some((name, _)) = pairs.into_iter().find(|(_, value)| value.contains('\0')) {
+            return Err(Refusal::invalid(name, "must not hold a NUL character"));
+        }
         let read = Query::<T>::from_request_parts(parts, state).await;
         let refused = |rejection: QueryRejection| {
             let (field, problem) = misread::query(&rejection)

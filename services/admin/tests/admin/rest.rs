@@ -195,7 +195,8 @@ async fn whatever_cannot_be_read_is_a_problem_that_names_the_field(
     let unknown = BODY.replace("\"token\"", "\"tokn\"");
     let links = "/api/v1/links?incident=inc_00000000000000000000000000000001";
     let (few, token) = (format!("{links}&page_size=-1"), format!("{links}&page_token=zz"));
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 15] = [
+        (422, ("GET", "/api/v1/dead-letters?group=1%00f"), "", &["group"]),
         (422, ("GET", &few), "", &["page_size"]),
         (422, ("GET", &token), "", &["page_token"]),
         (404, ("GET", "/api/v1/nothing"), "", &[]),
