@@ -6,7 +6,7 @@ use super::super::routes::{Routed, Shape};
 use crate::access::rights::Least;
 
 /// Every refusal: its status, the name of its description, and the description.
-const ALL: [(u16, &str, &str); 11] = [
+const ALL: [(u16, &str, &str); 12] = [
     (400, "BadRequest", "The address cannot be decoded, or the body is not JSON."),
     (401, "Unauthorized", "Nobody knows who is calling: a token is missing, or is not in force."),
     (403, "Forbidden", "The token's role, or the organisation that it opens, does not allow it."),
@@ -24,6 +24,7 @@ const ALL: [(u16, &str, &str); 11] = [
         "UnprocessableContent",
         "Fields cannot be used; each is named, with what would be right.",
     ),
+    (429, "TooManyRequests", "Too many requests come from this address: try again a little later."),
     (500, "InternalServerError", "Something is wrong with admin or its data; its log says what."),
     (503, "ServiceUnavailable", "Something that is needed cannot be reached: try again."),
 ];
@@ -37,7 +38,12 @@ pub(super) fn all() -> Map<String, Value> {
     let each = ALL.iter().map(|(status, name, text)| {
         let schema = json!({"$ref": "#/components/schemas/Problem"});
         let content = json!({"application/problem+json": {"schema": schema}});
-        let response = if *status == 401 {
+        let response = if *status == 429 {
+            json!({"description": text, "content": content, "headers": {"retry-after": {
+                "description": "In how many seconds.",
+                "schema": {"type": "integer"},
+            }}})
+        } else if *status == 401 {
             json!({"description": text, "content": content, "headers": {"www-authenticate": {
                 "description": "How to say who is calling.",
                 "schema": {"type": "string"},

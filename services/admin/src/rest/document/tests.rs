@@ -103,7 +103,7 @@ fn every_operation_is_told_in_full() {
             assert!(!text.is_empty(), "{what}: {}", parameter["name"]);
         }
         let responses = operation["responses"].as_object().unwrap();
-        for status in ["401", "403", "422", "500", "503"] {
+        for status in ["401", "403", "422", "429", "500", "503"] {
             assert!(responses.contains_key(status), "{what}: {status}");
         }
         assert!(responses.keys().any(|status| status.starts_with('2')), "{what}");
