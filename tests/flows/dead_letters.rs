@@ -188,7 +188,7 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
     // One that is refused again within moments is a letter again.
     let oldest = all.last().unwrap()["id"].as_str().unwrap();
     stack.im.json(&["dlq", "replay", oldest]).await.unwrap();
-    eventually("it comes back", Duration::from_secs(60), || async {
+    eventually("it comes back", Duration::from_mins(1), || async {
         let all = open(&stack, letters).await;
         if letter(&stack, &all[0]["id"]).await["follows"] == oldest { Ok(()) } else { Err(all) }
     })
@@ -206,7 +206,7 @@ async fn many_are_replayed_in_order_with_progress_to_see() {
     // Half of the 900 calls a minute that the integration may make, and a moment's grace.
     let rate = done["rate_per_minute"].as_f64().unwrap();
     assert!(rate > 0.0 && rate < 500.0, "{done}");
-    let posted = eventually("all are there", Duration::from_secs(60), || async {
+    let posted = eventually("all are there", Duration::from_mins(1), || async {
         let calls = stack.pagerduty.calls(from);
         let posts = calls.iter().filter(|call| call.method == "POST" && call.path == path);
         let posts: Vec<Value> = posts.map(|call| call.body["note"]["content"].clone()).collect();

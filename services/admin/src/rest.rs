@@ -22,6 +22,7 @@ mod questions;
 mod routes;
 mod rules;
 mod served;
+mod strict;
 mod tokens;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -111,13 +111,13 @@ mod tests {
             format!("tandem.in.outside.chat.other.{INCIDENT}"),
             "tandem.in.outside.chat.acme.inc_1".to_owned(),
             format!("tandem.in.outside.acme.{INCIDENT}"),
-            format!("tandem.in.pagerduty.{INTEGRATION}.Q1"),
+            format!("tandem.in.far.{INTEGRATION}.Q1"),
         ] {
             assert_eq!(admitted(&subject, edit()), Err(ELSEWHERE), "{subject}");
         }
         let on = |subject: &str| admitted(subject, receipt());
-        assert!(on(&format!("tandem.in.pagerduty.{INTEGRATION}.Q1")).is_ok());
-        assert_eq!(on("tandem.in.pagerduty.int_2.Q1"), Err(ELSEWHERE));
+        assert!(on(&format!("tandem.in.far.{INTEGRATION}.Q1")).is_ok());
+        assert_eq!(on("tandem.in.far.int_2.Q1"), Err(ELSEWHERE));
         assert_eq!(on(&format!("tandem.in.outside.chat.{INTEGRATION}.Q1")), Err(NOT_THEIRS));
     }
 }

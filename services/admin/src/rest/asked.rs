@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use tandem_proto::{v1, words::Word};
 
-use super::{misread, problem::Unreadable};
+use super::{misread, problem::Unreadable, strict::Strict};
 use crate::refusal::{Checks, Refusal, Violation};
 
 /// A query that could be read.
@@ -109,8 +109,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Unreadable;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Unreadable> {
-        let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
-        read.map(|Json(body)| Self(body)).map_err(|rejection| Unreadable::body(&rejection))
+        let read: Result<Json<Strict<T>>, JsonRejection> = Json::from_request(request, state).await;
+        read.map(|Json(Strict(body))| Self(body)).map_err(|rejection| Unreadable::body(&rejection))
     }
 }
 

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(edit_of(&ours), Some(read));
         let theirs = edited_outside("chat", &org, incident);
         assert_eq!(edit_of(&theirs), Some(EditSubject { outsider: Some("chat"), ..read }));
-        let observed = format!("tandem.in.pagerduty.acme.{id}");
+        let observed = format!("tandem.in.far.acme.{id}");
         for other in [&observed, &format!("{ours}.x"), &format!("{theirs}.x"), "tandem.in.outside"]
         {
             assert_eq!(edit_of(other), None, "{other}");
