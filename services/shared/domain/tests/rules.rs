@@ -15,7 +15,8 @@ use tandem_domain::{
     conflict::{Choice, Reason, Standing},
     decision::Decision,
     event::{Change, Event, ForeignNote, Refusal, Reply},
-    field::Field,
+    field::{Field, TEXT_MAX},
+    id::NoteId,
     incident::Side,
     integration::{Direction, Integration, Strategy},
     lens::{Lens, Row},
@@ -602,7 +603,7 @@ fn two_notes_of_one_text_are_two_notes_whatever_order_their_answers_come_in() {
     let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
     let id = sides.only();
     for at in [1_u128, 2] {
-        let note = tandem_domain::id::NoteId::from_uuid(uuid::Uuid::from_u128(at));
+        let note = NoteId::from_uuid(uuid::Uuid::from_u128(at));
         sides.edit(Change::Note { note, text: "restarted".to_owned() });
     }
     let seen =
@@ -611,7 +612,7 @@ fn two_notes_of_one_text_are_two_notes_whatever_order_their_answers_come_in() {
     sides.note(id, seen("N1"));
     let link = sides.link_id();
     for (at, foreign) in [(1_u128, "N1"), (2, "N2")] {
-        let note = tandem_domain::id::NoteId::from_uuid(uuid::Uuid::from_u128(at));
+        let note = NoteId::from_uuid(uuid::Uuid::from_u128(at));
         let outcome = tandem_domain::event::Outcome::Noted { note, foreign: foreign.to_owned() };
         let receipt = tandem_domain::event::Receipt {
             id: foreign.to_owned(),
@@ -735,4 +736,54 @@ fn what_a_write_of_ours_did_to_something_that_was_seen_is_undone() {
     assert_eq!(sides.value(Field::Status), Some("mitigated"));
     assert_eq!(sides.far().writes, ["severity=high", "status=acknowledged"]);
     assert_eq!(sides.rules, ["edited"], "nobody but us did anything");
+}
+
+#[track_caller]
+fn refused(reply: Option<Reply>, field: &str) {
+    let Some(Reply::Refused { message, .. }) = reply else { panic!("{field}: {reply:?}") };
+    assert!(message.starts_with(field), "{message}");
+}
+
+#[test]
+fn what_an_edit_cannot_say_is_refused_by_the_name_of_the_field() {
+    let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
+    let new = |incident_type: Option<&str>, label: (&str, &str)| Change::Create {
+        fields: BTreeMap::from([(Field::Title, Some("disk full".to_owned()))]),
+        incident_type: incident_type.map(str::to_owned),
+        labels: BTreeMap::from([(label.0.to_owned(), label.1.to_owned())]),
+    };
+    let mut create = |change| {
+        let id = sides.mint();
+        let mut fresh = Sides::new([pd(Strategy::LastWriteWins)]);
+        let reply = fresh.edit_of(id, change);
+        (reply, fresh)
+    };
+    let eu = ("region", "eu");
+    for bad in ["", " ", "a\0b", &"x".repeat(257)] {
+        refused(create(new(Some(bad), eu)).0, "incident_type: ");
+    }
+    refused(create(new(None, ("no spaces", "eu"))).0, "labels: ");
+    let (reply, fresh) = create(new(Some(&"x".repeat(256)), eu));
+    assert!(matches!(reply, Some(Reply::Accepted { .. })), "{reply:?}");
+    assert_eq!(fresh.value("label.region".parse().unwrap()), Some("eu"));
+
+    let note = |text: &str| Change::Note {
+        note: NoteId::from_uuid(uuid::Uuid::from_u128(9)),
+        text: text.to_owned(),
+    };
+    for bad in ["", " ", "a\0b", &"x".repeat(TEXT_MAX + 1)] {
+        refused(sides.edit(note(bad)), "text: ");
+    }
+    assert!(matches!(sides.edit(note(&"x".repeat(TEXT_MAX))), Some(Reply::Accepted { .. })));
+}
+
+#[test]
+fn what_is_withdrawn_is_newer_than_what_was_on_its_way() {
+    let mut sides = Sides::triggered(pd(Strategy::LastWriteWins));
+    let link = sides.link_id();
+    sides.ours(Field::Title, "on its way");
+    let asked = sides.last.as_ref().unwrap().desired[0].version;
+    sides.edit(Change::Unlink { link });
+    let withdrawn = &sides.last.as_ref().unwrap().desired[0];
+    assert!(withdrawn.version > asked && withdrawn.want.is_empty(), "{withdrawn:?}");
 }

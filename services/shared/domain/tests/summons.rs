@@ -176,6 +176,18 @@ fn what_cannot_be_asked_for_is_refused_with_the_way_out() {
     assert!(problem(&sides).starts_with("users: "));
     sides.edit(page(&["Nobody"]));
     assert!(problem(&sides).contains("user-mapping set"), "{}", problem(&sides));
+    let asked = |message: &str| match page(&["U1"]) {
+        Change::Page { users, policies, integration, .. } => {
+            Change::Page { message: message.to_owned(), users, policies, integration }
+        }
+        other => other,
+    };
+    for bad in ["", " ", "a\0b", &"x".repeat(4098)] {
+        sides.edit(asked(bad));
+        assert!(problem(&sides).starts_with("message: "), "{}", problem(&sides));
+    }
+    sides.edit(asked(&"x".repeat(4096)));
+    assert_eq!(lines(&sides).len(), 1);
     sides.ours(Field::Status, "resolved");
     sides.edit(escalate(2));
     assert!(problem(&sides).starts_with("incident: it is over"));

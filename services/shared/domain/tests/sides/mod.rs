@@ -224,6 +224,11 @@ impl Sides {
         self.configs.values_mut().next().unwrap()
     }
 
+    /// The id of an incident that is not there yet.
+    pub(crate) fn mint(&mut self) -> IncidentId {
+        self.mint.id()
+    }
+
     pub(crate) fn incident(&self) -> IncidentId {
         self.state.as_ref().unwrap().incident.id
     }
