@@ -787,3 +787,18 @@ fn what_is_withdrawn_is_newer_than_what_was_on_its_way() {
     let withdrawn = &sides.last.as_ref().unwrap().desired[0];
     assert!(withdrawn.version > asked && withdrawn.want.is_empty(), "{withdrawn:?}");
 }
+
+#[test]
+fn a_note_goes_to_every_other_side_that_takes_any_and_not_back() {
+    let heard = |second: Direction| {
+        let mut sides = two(Strategy::LastWriteWins, |config, first| {
+            config.direction = if first { BOTH } else { second };
+        });
+        let (first, text) = (sides.only(), "seen there".to_owned());
+        sides.note(first, ForeignNote { id: "N1".to_owned(), text, trimmed: false });
+        let acts = sides.last.as_ref().unwrap().acts.iter();
+        acts.map(|act| act.integration != first).collect::<Vec<_>>()
+    };
+    assert_eq!(heard(BOTH), [true]);
+    assert_eq!(heard(Direction::Inbound), Vec::<bool>::new());
+}
