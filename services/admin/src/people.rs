@@ -13,25 +13,27 @@ use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use tandem_bus::{ask::Question, subjects};
 use tandem_connectors::directory::Person;
-use tandem_domain::{field::Field, id::Org, lens::Lens};
+use tandem_domain::{field::Field, id::Org, integration::Integration, lens::Lens};
 use tandem_runtime::process::chain;
 use tandem_store::{
+    StoreError,
     integrations::{self, Stored},
-    standing,
+    standing::{self, Said},
 };
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Admin,
-    api::change::{Asked, edit},
+    api::{
+        change::{Asked, edit},
+        directory::NEWEST,
+    },
     ask,
     caller::Caller,
     kinship,
     refusal::Refusal,
 };
 
-/// How many incidents are looked through for whom they name.
-const NEWEST: u32 = 2_000;
 /// So many names are kept in mind that were looked for; beyond it, all are looked for again.
 const KEPT: usize = 10_000;
 
@@ -55,7 +57,6 @@ struct Shown {
 /// Looks for everybody, at least `every` so often, and for whoever is named first at once. Runs
 /// until dropped.
 pub async fn run(admin: Admin, every: Duration) {
-    let mut looked_for = HashSet::new();
     loop {
         let again = Instant::now() + every;
         let mut feed = match admin.listen(subjects::FEED.to_owned()).await {
@@ -65,12 +66,11 @@ pub async fn run(admin: Admin, every: Duration) {
                 stream::pending().boxed()
             }
         };
-        look(&admin, None).await;
-        looked_for.clear();
+        let mut looked_for = look(&admin, None).await;
         loop {
             tokio::select! {
                 named = named(&mut feed, &mut looked_for) => match named {
-                    Some(org) => look(&admin, Some(&org)).await,
+                    Some(org) => looked_for.extend(look(&admin, Some(&org)).await),
                     None => break,
                 },
                 () = sleep_until(again) => break,
@@ -100,42 +100,51 @@ async fn named(
     }
 }
 
-/// Looks for whoever is named, in every integration or in those of one organisation.
-async fn look(admin: &Admin, org: Option<&Org>) {
-    let all = async {
-        let mut transaction = admin.store.begin().await?;
-        integrations::list(&mut transaction, org).await
-    };
-    match all.await {
-        Ok(all) => {
-            for stored in all.into_iter().filter(|stored| !stored.deleted) {
-                if let Err(refusal) = look_in(admin, &stored).await {
+/// Looks for whoever is named, in every integration or in those of one organisation; gives those it
+/// looked for.
+async fn look(admin: &Admin, org: Option<&Org>) -> HashSet<(Org, String)> {
+    let mut looked_for = HashSet::new();
+    let looking = async {
+        let mut all = integrations::list(&mut *admin.store.begin().await?, org).await?;
+        all.retain(|stored| !stored.deleted && refers_to_people(&stored.integration));
+        for of_org in all.chunk_by(|one, next| one.integration.org == next.integration.org) {
+            let Some(Stored { integration: Integration { org, .. }, .. }) = of_org.first() else {
+                continue;
+            };
+            let mut transaction = admin.store.begin().await?;
+            let mut said = standing::people(&mut transaction, org, NEWEST).await?;
+            drop(transaction);
+            said.retain(|said| said.text.contains('@'));
+            for stored in of_org {
+                if let Err(refusal) = look_in(admin, stored, &said).await {
                     let integration = stored.integration.id;
                     tracing::debug!(error = chain(&refusal), %integration, "people wait to be found");
                 }
             }
+            looked_for.extend(said.into_iter().map(|said| (org.clone(), said.text)));
         }
-        Err(error) => tracing::debug!(error = chain(&error), "people wait to be found"),
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = looking.await {
+        tracing::debug!(error = chain(&error), "people wait to be found");
     }
+    looked_for
 }
 
-async fn look_in(admin: &Admin, stored: &Stored) -> Result<(), Refusal> {
-    let integration = &stored.integration;
+fn refers_to_people(integration: &Integration) -> bool {
     let rule = integration.fields.get(&Field::AssignedTo);
-    if !rule.is_some_and(|rule| matches!(rule.lens, Lens::Reference { .. })) {
-        return Ok(());
-    }
-    let mut transaction = admin.store.begin().await?;
-    let mut said = standing::people(&mut transaction, &integration.org, NEWEST).await?;
-    drop(transaction);
-    said.retain(|said| said.text.contains('@'));
+    rule.is_some_and(|rule| matches!(rule.lens, Lens::Reference { .. }))
+}
+
+async fn look_in(admin: &Admin, stored: &Stored, said: &[Said]) -> Result<(), Refusal> {
+    let integration = &stored.integration;
     let (rows, known) = kinship::rows(integration);
     let is_known = |text: &str| rows.iter().chain(known).any(|row| row.platform == text);
     if said.iter().all(|said| is_known(&said.text)) {
         return Ok(());
     }
     let users = ask::list::<Person>(admin, stored, false, Question::Users).await?.items;
-    if kinship::by_email(integration, &users, &said).len() == known.len() {
+    if kinship::by_email(integration, &users, said).len() == known.len() {
         return Ok(());
     }
     let asked = Asked {
@@ -146,7 +155,7 @@ async fn look_in(admin: &Admin, stored: &Stored) -> Result<(), Refusal> {
         etag: "",
     };
     edit(admin, asked, |stored| {
-        let found = kinship::by_email(&stored.integration, &users, &said);
+        let found = kinship::by_email(&stored.integration, &users, said);
         kinship::know(&mut stored.integration, found);
         Ok(())
     })

@@ -15,7 +15,7 @@ use super::find;
 use crate::{Admin, ask, caller::Caller, kinship, refusal::Refusal, wire};
 
 /// How many incidents are looked through for whom and what they name.
-const NEWEST: u32 = 2_000;
+pub(crate) const NEWEST: u32 = 2_000;
 /// How many schedules an error names at most.
 const NAMED: usize = 50;
 
