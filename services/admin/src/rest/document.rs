@@ -7,9 +7,9 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
-use axum::{Router, http::header, response::IntoResponse as _, routing::get};
+use axum::{Router, http::header, routing::get};
 use bytes::Bytes;
 use schemars::{JsonSchema as _, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -24,11 +24,9 @@ const ADDRESS: &str = "/api/v1/openapi.json";
 
 /// The route of the document, which is for everybody.
 pub(super) fn served<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let text = Bytes::from(document().to_string());
-    let answer = move || {
-        let text = text.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], text).into_response() }
-    };
+    // Made when somebody first asks for it.
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
+    let answer = || async { ([(header::CONTENT_TYPE, "application/json")], TEXT.clone()) };
     let other = || async { not_this_way("GET, HEAD") };
     Router::new().route(ADDRESS, get(answer).fallback(other))
 }

@@ -38,19 +38,16 @@ pub(super) fn all() -> Map<String, Value> {
     let each = ALL.iter().map(|(status, name, text)| {
         let schema = json!({"$ref": "#/components/schemas/Problem"});
         let content = json!({"application/problem+json": {"schema": schema}});
-        let response = if *status == 429 {
-            json!({"description": text, "content": content, "headers": {"retry-after": {
-                "description": "In how many seconds.",
-                "schema": {"type": "integer"},
-            }}})
-        } else if *status == 401 {
-            json!({"description": text, "content": content, "headers": {"www-authenticate": {
-                "description": "How to say who is calling.",
-                "schema": {"type": "string"},
-            }}})
-        } else {
-            json!({"description": text, "content": content})
+        let mut response = json!({"description": text, "content": content});
+        let header = match status {
+            429 => Some(("retry-after", "In how many seconds.", "integer")),
+            401 => Some(("www-authenticate", "How to say who is calling.", "string")),
+            _ => None,
         };
+        if let (Some((name, text, of)), Some(response)) = (header, response.as_object_mut()) {
+            let header = json!({name: {"description": text, "schema": {"type": of}}});
+            response.insert("headers".to_owned(), header);
+        }
         ((*name).to_owned(), response)
     });
     each.collect()
