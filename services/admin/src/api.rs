@@ -88,10 +88,8 @@ async fn find_ever(
     let org = caller.org_or_all(org)?;
     let all = integrations::list(conn, org.as_ref()).await?;
     let id = reference.parse::<IntegrationId>().ok();
-    let was_meant = |stored: &Stored| {
-        let integration = &stored.integration;
-        Some(integration.id) == id || integration.handle.as_str() == reference
-    };
+    let was_meant =
+        |stored: &Stored| Some(stored.integration.id) == id || is_called(stored, reference);
     let ended = all.into_iter().filter(|stored| stored.deleted && was_meant(stored));
     ended.max_by_key(|stored| stored.updated_at).ok_or(unknown)
 }
@@ -114,12 +112,14 @@ async fn anywhere(conn: &mut PgConnection, reference: &str) -> Result<Vec<Stored
         return Ok(found.into_iter().filter(|stored| !stored.deleted).collect());
     }
     let all = integrations::list(conn, None).await?;
-    let is_meant = |stored: &Stored| {
-        let integration = &stored.integration;
-        !stored.deleted
-            && (integration.handle.as_str() == reference || integration.name == reference)
-    };
+    let is_meant = |stored: &Stored| !stored.deleted && is_called(stored, reference);
     Ok(all.into_iter().filter(is_meant).collect())
+}
+
+/// Whether an integration goes by that handle or name.
+fn is_called(stored: &Stored, reference: &str) -> bool {
+    let integration = &stored.integration;
+    integration.handle.as_str() == reference || integration.name == reference
 }
 
 fn choose(mut found: Vec<Stored>, reference: &str) -> Result<Stored, Refusal> {

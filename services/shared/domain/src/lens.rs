@@ -286,7 +286,7 @@ pub fn is_part(seen: &Value, written: &Value) -> bool {
 }
 
 /// Whom the platform means by a name: what is explicit goes before what is known by address.
-pub fn counterpart<'a>(rows: &'a [Row], by_email: &'a [Row], name: &str) -> Option<&'a str> {
+fn counterpart<'a>(rows: &'a [Row], by_email: &'a [Row], name: &str) -> Option<&'a str> {
     let row = rows.iter().chain(by_email).find(|row| row.platform == name);
     row.map(|row| row.external.as_str())
 }

@@ -106,8 +106,7 @@ impl Draft<'_> {
     ) -> Option<Foreign> {
         let link = self.link(sight.link)?;
         let config = self.config(link.integration)?;
-        let by_us = sight.snapshot.changed_by.as_ref();
-        let by_us = by_us.is_some_and(|by| agents(link).any(|agent| agent == by));
+        let by_us = is_agent(link, sight.snapshot.changed_by.as_ref());
         // Only of the status is it told who changed it last.
         if field != Field::Status || !by_us || !sight.attempted || sight.lags {
             return None;
@@ -242,7 +241,11 @@ pub(super) fn is_stranger(link: &Link, actor: &Actor) -> bool {
 
 /// Whether the one named as the author is one of those our calls appear under.
 pub(super) fn is_known(link: &Link, actor: &Actor) -> bool {
-    agents(link).any(|agent| actor.id.as_ref() == Some(agent))
+    is_agent(link, actor.id.as_ref())
+}
+
+fn is_agent(link: &Link, id: Option<&String>) -> bool {
+    agents(link).any(|agent| id == Some(agent))
 }
 
 /// Whether a value is the one that causes an effect.
